@@ -1,0 +1,1 @@
+"""Amigo's platform API: emitting metering events and managing API keys."""

@@ -1,0 +1,1 @@
+"""Zuplo's metering API: OpenMeter v1's shapes under a bucket."""

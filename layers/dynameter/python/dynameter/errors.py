@@ -1,0 +1,73 @@
+"""The errors of the domain. Each dialect maps them to HTTP in one place, its ``problems`` module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing that is wrong with the input.
+
+    ``location`` names the field from the outside in, e.g. ``("body", 3, "time")``; its first element is
+    ``body``, ``query``, ``path`` or ``header``. ``rule`` is a short machine name (``required``, ``min_length``,
+    ``max_length``, ``pattern``, ``enum``, ``type``, ``format``, ``range``, ``unknown``, ...).
+    """
+
+    location: tuple[str | int, ...]
+    rule: str
+    message: str
+    input: Any = None
+    choices: tuple[str, ...] = ()
+    context: dict[str, Any] | None = None
+
+
+class DynameterError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+    def __init__(self, message: str, *, code: str = "", fields: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.fields = fields
+
+
+class InvalidInput(DynameterError):
+    """The request breaks a rule; ``fields`` says which and why."""
+
+
+class Unauthenticated(DynameterError):
+    """No valid credential came with the request."""
+
+
+class Forbidden(DynameterError):
+    """The credential is valid, but not for this workspace or not for this action."""
+
+
+class NotFound(DynameterError):
+    """What the request names does not exist in the workspace."""
+
+
+class AlreadyExists(DynameterError):
+    """What the request would create is there already, or the state forbids the change."""
+
+
+class TooLarge(DynameterError):
+    """The body, the batch or the answer is over a stated limit."""
+
+
+class NotSupported(DynameterError):
+    """The service knows the request and does not serve it."""
+
+
+class Unavailable(DynameterError):
+    """A dependency did not answer in the time left; the same request may be sent again."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message, code="unavailable")
+        self.retry_after_s = retry_after_s
+
+
+class VersionConflict(DynameterError):
+    """Somebody else changed the thing between read and write."""

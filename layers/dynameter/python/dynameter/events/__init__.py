@@ -1,0 +1,1 @@
+"""Usage events: what they are, which are accepted, where they are kept."""

@@ -1,0 +1,116 @@
+"""API Gateway's payload 2.0 to a ``Request`` and back, and the one place where access is checked.
+
+API Gateway has matched the route before the function runs, so an application is a table from route keys to
+endpoints; tests hold the table against template.yaml.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from dynameter.access.principal import Principal
+from dynameter.clock import Clock
+from dynameter.errors import DynameterError, FieldError, Forbidden, InvalidInput, Unauthenticated
+from dynameter.http.message import Request, Response, json_response
+from dynameter.runtime.observability import logger
+
+WORKSPACE_PARAMETERS = ("workspace_id", "bucketId")
+"""Path parameters that name the workspace."""
+
+ANSWER_RESERVE_US = 1_000_000
+"""Time kept back to build and send the answer."""
+
+_Problem = Callable[[DynameterError, str], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A route's scope, what answers it, and how its dialect words an error (given the error and the request id)."""
+
+    scope: str
+    answer: Callable[[Request], Response]
+    problem: _Problem
+
+
+class InternalFault(DynameterError):
+    """A bug or an unforeseen fault: logged in full, told to nobody."""
+
+
+def dispatch(event: Mapping[str, Any], context: Any, routes: Mapping[str, Endpoint], clock: Clock) -> dict[str, Any]:
+    """Answer one payload 2.0 event; an error of any kind leaves as the dialect's own error body."""
+    request_context = event["requestContext"]
+    request_id = str(request_context.get("requestId", ""))
+    endpoint = routes.get(event["routeKey"])
+    if endpoint is None:
+        return _payload(json_response(404, {"message": "Not Found"}))
+    try:
+        response = endpoint.answer(_request(event, context, endpoint.scope, clock))
+    except DynameterError as error:
+        response = endpoint.problem(error, request_id)
+    except Exception:
+        logger.exception("unhandled fault", extra={"route": event["routeKey"], "request_id": request_id})
+        response = endpoint.problem(InternalFault("internal error"), request_id)
+    return _payload(response)
+
+
+def _request(event: Mapping[str, Any], context: Any, scope: str, clock: Clock) -> Request:
+    path = event.get("pathParameters") or {}
+    principal = _principal(event, path, scope)
+    return Request(
+        route=event["routeKey"],
+        path=path,
+        query=tuple(parse_qsl(event.get("rawQueryString", ""), keep_blank_values=True)),
+        headers=event.get("headers") or {},
+        body=_body(event),
+        id=str(event["requestContext"].get("requestId", "")),
+        principal=principal,
+        deadline_us=clock.now_us() + context.get_remaining_time_in_millis() * 1_000 - ANSWER_RESERVE_US,
+    )
+
+
+def _principal(event: Mapping[str, Any], path: Mapping[str, str], scope: str) -> Principal:
+    """The caller, checked against the path's workspace and the endpoint's scope; fails closed."""
+    granted = ((event["requestContext"].get("authorizer") or {}).get("lambda")) or {}
+    workspace, key_id = granted.get("workspace"), granted.get("key_id")
+    if not workspace or not key_id:
+        raise Unauthenticated("Missing or invalid API key.")
+    principal = Principal(workspace, key_id, frozenset(str(granted.get("scopes", "")).split()))
+    for name in WORKSPACE_PARAMETERS:
+        if name in path and _canonical(path[name], name) != principal.workspace:
+            raise Forbidden("Insufficient permissions: the key belongs to another workspace.")
+    if not principal.allows(scope):
+        raise Forbidden(f"Insufficient permissions: the key lacks the scope {scope}.", code="insufficient_scope")
+    return principal
+
+
+def _canonical(text: str, name: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        field = FieldError(("path", name), "uuid_parsing", "Input should be a valid UUID", text)
+        raise InvalidInput(f"{name} must be a UUID", fields=(field,)) from None
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body)
+    except binascii.Error:
+        raise InvalidInput("the body is not valid base64") from None
+
+
+def _payload(response: Response) -> dict[str, Any]:
+    return {
+        "statusCode": response.status,
+        "headers": dict(response.headers),
+        "body": response.body,
+        "isBase64Encoded": False,
+    }

@@ -1,0 +1,1 @@
+"""Meters: which events count, and how."""

@@ -1,0 +1,1 @@
+"""Usage: folding events into windowed aggregates, and answering from them."""

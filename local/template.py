@@ -1,0 +1,158 @@
+"""template.yaml, read as far as the local server and the tests need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of the API; ``key`` is API Gateway's route key."""
+
+    method: str
+    path: str
+    function: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMapping:
+    """One event source mapping of a function on a table's stream."""
+
+    function: str
+    table: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One Lambda function: its code folder, its handler and its environment with references resolved."""
+
+    name: str
+    folder: Path
+    handler: str
+    environment: Mapping[str, str]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags kept as one-key mappings, e.g. ``{"Ref": "Api"}``."""
+
+
+def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {suffix: value}
+
+
+_Loader.add_multi_constructor("!", _tag)
+
+
+class Template:
+    """A view of the template: functions, routes, tables, stream mappings. A table's name here is its logical id."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+        self._resources: Mapping[str, Any] = document["Resources"]
+
+    @classmethod
+    def load(cls, path: Path = ROOT / "template.yaml") -> Template:
+        """Read the template file."""
+        return cls(yaml.load(path.read_text(), Loader=_Loader))  # noqa: S506 (a SafeLoader with inert tags)
+
+    def functions(self) -> list[Function]:
+        """Every function of the template."""
+        shared = self._document["Globals"]["Function"]
+        found = []
+        for name, resource in self._of_type("AWS::Serverless::Function"):
+            properties = {**shared, **resource["Properties"]}
+            variables = {
+                **shared.get("Environment", {}).get("Variables", {}),
+                **resource["Properties"].get("Environment", {}).get("Variables", {}),
+            }
+            environment = {key: str(self.resolve(value)) for key, value in variables.items()}
+            found.append(Function(name, ROOT / properties["CodeUri"], properties["Handler"], environment))
+        return found
+
+    def routes(self) -> list[Route]:
+        """Every route of the API."""
+        return [
+            Route(event["Properties"]["Method"].upper(), event["Properties"]["Path"], name)
+            for name, resource in self._of_type("AWS::Serverless::Function")
+            for event in resource["Properties"].get("Events", {}).values()
+            if event["Type"] == "HttpApi"
+        ]
+
+    def stream_mappings(self) -> list[StreamMapping]:
+        """Every DynamoDB stream that triggers a function."""
+        return [
+            StreamMapping(name, event["Properties"]["Stream"]["GetAtt"].split(".")[0], event["Properties"])
+            for name, resource in self._of_type("AWS::Serverless::Function")
+            for event in resource["Properties"].get("Events", {}).values()
+            if event["Type"] == "DynamoDB"
+        ]
+
+    def authorizer(self) -> str:
+        """The function that verifies keys."""
+        for _, resource in self._of_type("AWS::Serverless::HttpApi"):
+            auth = resource["Properties"]["Auth"]
+            arn: str = auth["Authorizers"][auth["DefaultAuthorizer"]]["FunctionArn"]["GetAtt"]
+            return arn.split(".")[0]
+        raise LookupError("the template has no HttpApi")
+
+    def table_definitions(self) -> list[dict[str, Any]]:
+        """The tables as arguments of CreateTable."""
+        found = []
+        for name, resource in self._of_type("AWS::DynamoDB::Table"):
+            properties = resource["Properties"]
+            definition = {
+                key: properties[key]
+                for key in ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+                if key in properties
+            }
+            if "StreamSpecification" in properties:
+                definition["StreamSpecification"] = {"StreamEnabled": True, **properties["StreamSpecification"]}
+            found.append({"TableName": name, **definition})
+        return found
+
+    def resolve(self, value: Any) -> Any:
+        """A reference to a parameter as its default, to a resource as its logical id; anything else as it is."""
+        if isinstance(value, dict) and "Ref" in value:
+            name = value["Ref"]
+            parameters = self._document.get("Parameters", {})
+            return parameters[name].get("Default", "") if name in parameters else name
+        return value
+
+    def _of_type(self, kind: str) -> list[tuple[str, Mapping[str, Any]]]:
+        return [(name, resource) for name, resource in self._resources.items() if resource["Type"] == kind]
+
+
+def create_tables(client: DynamoDBClient, template: Template, prefix: str = "") -> dict[str, str]:
+    """Create the template's tables that are not there yet; answers logical id -> table name."""
+    names = {}
+    for definition in template.table_definitions():
+        logical = definition["TableName"]
+        names[logical] = prefix + logical
+        try:
+            client.create_table(**{**definition, "TableName": names[logical]})
+        except client.exceptions.ResourceInUseException:
+            continue
+        client.get_waiter("table_exists").wait(TableName=names[logical], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    return names

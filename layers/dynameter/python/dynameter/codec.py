@@ -6,14 +6,31 @@ fraction of the standard library's time.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
+MAX_EXPONENT = 1_000
+"""Numbers beyond 10^1000 or finer than 10^-1000 are refused: turned into digits they would take all the memory."""
+
+
+def _read_decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    if abs(number.adjusted()) > MAX_EXPONENT:
+        raise ValueError(f"number with an exponent past {MAX_EXPONENT}")
+    return number
+
+
+_decoder = msgspec.json.Decoder(float_hook=_read_decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _sorted_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
+
+
+_REASONS: dict[type[BaseException], str] = {
+    RecursionError: "nested too deep",
+    InvalidOperation: f"number with an exponent past {MAX_EXPONENT}",
+}
 
 
 class MalformedJson(ValueError):
@@ -24,8 +41,8 @@ def decode(text: bytes | str) -> Any:
     """Decode JSON text. Raises ``MalformedJson``, never anything else, for bad input."""
     try:
         return _decoder.decode(text)
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+    except (msgspec.MsgspecError, RecursionError, ValueError, ArithmeticError) as error:
+        reason = _REASONS.get(type(error)) or str(error)
         raise MalformedJson(reason) from None
 
 

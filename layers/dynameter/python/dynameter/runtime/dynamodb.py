@@ -39,18 +39,20 @@ _PASSING = THROTTLES | {
 }
 
 
-def create_client(settings: Settings) -> DynamoDBClient:
+def create_client(settings: Settings, *, read_timeout_s: int = 4, attempts: int = 4) -> DynamoDBClient:
     """Make the client: bounded waits, a few retries with jitter, and a pool wide enough for parallel batches.
+
+    ``attempts`` times (``read_timeout_s`` + 1 to connect) must fit into the function's time-out.
 
     Account-id endpoints are off: emulators do not know them, and AWS answers on the regional one all the same.
     """
     config = Config(
         account_id_endpoint_mode="disabled",
         connect_timeout=1,
-        read_timeout=4,
+        read_timeout=read_timeout_s,
         max_pool_connections=32,
         parameter_validation=False,
-        retries={"mode": "standard", "total_max_attempts": 4},
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
     client: DynamoDBClient = boto3.client("dynamodb", config=config, endpoint_url=settings.endpoint)
     return client

@@ -1,0 +1,135 @@
+"""The keys that no key can make: a fresh deployment's first, and the local server's own.
+
+    python -m dynameter.access.bootstrap --stack NAME [--workspace UUID] [--name TEXT] [--days N]
+
+makes an admin key with the caller's AWS credentials and prints it once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dynameter.access import roles
+from dynameter.access.key import OPERATOR, ApiKey, Random, hash_secret, parse
+from dynameter.access.principal import Principal
+from dynameter.access.service import AccessService, IssuedKey
+from dynameter.access.store import KeyStore
+from dynameter.clock import Clock, SystemClock
+from dynameter.errors import DynameterError
+
+TABLE_OUTPUT = "CatalogTable"
+"""The stack's output that names the table of keys."""
+
+
+def create_first_key(
+    store: KeyStore, clock: Clock, random: Random, *, workspace: str, name: str | None, days: int | None
+) -> IssuedKey:
+    """Make an admin key in the workspace; without ``days`` it never expires."""
+    operator = Principal(workspace, OPERATOR, frozenset(roles.ADMIN.permissions))
+    service = AccessService(store, clock, random)
+    return service.create(operator, name=name, role=roles.ADMIN.name, permissions=(), duration_days=days)
+
+
+def ensure_key(store: KeyStore, clock: Clock, workspace: str, key_text: str, scopes: Iterable[str]) -> ApiKey:
+    """See to it that exactly this key text works, with these scopes and for ever.
+
+    For the local server's ``dm_local_admin`` and for tests: the text is known beforehand, so it protects nothing.
+    The authorizer refuses that key inside Lambda, whatever a table holds. Raises ValueError for text that is no key.
+    """
+    parsed = parse(key_text)
+    if parsed is None:
+        raise ValueError("the text has not the form of a key")
+    key_id, secret = parsed
+    now = clock.now_us()
+    old = store.get(key_id)
+    if old is not None and old.workspace != workspace:
+        raise ValueError("the key's id belongs to another workspace")
+    key = ApiKey(
+        id=key_id,
+        workspace=workspace,
+        name=key_id,
+        role=roles.ADMIN.name,
+        permissions=tuple(scopes),
+        # The list's pointer is found by this instant, so a key that is there already keeps it.
+        created_at_us=old.created_at_us if old else now,
+        updated_at_us=now,
+        expires_at_us=None,
+        created_by=OPERATOR,
+        last_used_at_us=old.last_used_at_us if old else None,
+        secret_hash=hash_secret(key_id, secret),
+    )
+    store.install(key)
+    return key
+
+
+def find_table(cloudformation: Any, stack: str) -> str:
+    """The name of the stack's table of keys. Raises LookupError where the stack does not say it."""
+    for found in cloudformation.describe_stacks(StackName=stack)["Stacks"]:
+        for output in found.get("Outputs", []):
+            if output["OutputKey"] == TABLE_OUTPUT:
+                return str(output["OutputValue"])
+    raise LookupError(f"the stack {stack} has no output {TABLE_OUTPUT}: is it a Dynameter stack, fully deployed?")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line."""
+
+    stack: str | None
+    table: str | None
+    workspace: str
+    name: str
+    days: int | None
+
+
+def read_options(arguments: Sequence[str]) -> Options:
+    """Read the command line; exits with a message where it is wrong, as argparse does."""
+    parser = argparse.ArgumentParser(prog="dynameter.access.bootstrap", description="Make an admin API key.")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--stack", help="CloudFormation stack of the deployment")
+    where.add_argument("--table", help="its catalog table, where the stack cannot be read")
+    parser.add_argument("--workspace", type=uuid.UUID, help="the workspace's UUID; a new one without it")
+    parser.add_argument("--name", default="first key", help="what to call the key")
+    parser.add_argument("--days", type=int, help="days until the key expires, 1 to 90; without it, never")
+    found = parser.parse_args(arguments)
+    return Options(found.stack, found.table, str(found.workspace or uuid.uuid4()), found.name, found.days)
+
+
+def main(arguments: Sequence[str], clock: Clock, random: Random, *, cloudformation: Any = None) -> int:
+    """Make the key and print it; answers the process's exit code."""
+    options = read_options(arguments)
+    try:
+        if options.stack is None:
+            table = str(options.table)
+        else:
+            table = find_table(cloudformation or boto3.client("cloudformation"), options.stack)
+        client = boto3.client("dynamodb", endpoint_url=os.environ.get("DYNAMETER_ENDPOINT") or None)
+        issued = create_first_key(
+            KeyStore(client, table, clock),
+            clock,
+            random,
+            workspace=options.workspace,
+            name=options.name,
+            days=options.days,
+        )
+    except (BotoCoreError, ClientError, DynameterError, LookupError) as error:
+        print(f"no key was made: {error}", file=sys.stderr)
+        return 1
+    print(f"workspace  {issued.key.workspace}")
+    print(f"key        {issued.plaintext}")
+    print("The key is shown this once; keep it safe.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], SystemClock(), secrets.token_bytes))

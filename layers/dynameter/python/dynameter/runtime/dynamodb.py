@@ -54,7 +54,9 @@ def create_client(settings: Settings, *, read_timeout_s: int = 4, attempts: int 
         parameter_validation=False,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
-    client: DynamoDBClient = boto3.client("dynamodb", config=config, endpoint_url=settings.endpoint)
+    # A session of its own: boto3's default one must not be used from several threads at once.
+    session = boto3.session.Session()
+    client: DynamoDBClient = session.client("dynamodb", config=config, endpoint_url=settings.endpoint)
     return client
 
 

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from threading import Lock
+
 from aws_lambda_powertools import Logger, Metrics
 
 logger = Logger(service="dynameter", log_uncaught_exceptions=True)
 metrics = Metrics(namespace="Dynameter", service="dynameter")
+
+# The local server runs functions in threads, and Powertools keeps one set of metrics a process.
+_metrics_lock = Lock()
+
+
+def publish_counts(counts: Mapping[str, float], unit: str = "Count") -> None:
+    """Publish the metrics that are not zero as one EMF record. Never fails: the work they tell of is done."""
+    told = {name: value for name, value in counts.items() if value}
+    if not told:
+        return
+    try:
+        with _metrics_lock:
+            for name, value in told.items():
+                metrics.add_metric(name=name, unit=unit, value=value)
+            metrics.flush_metrics()
+    except Exception:
+        logger.exception("metrics could not be published")

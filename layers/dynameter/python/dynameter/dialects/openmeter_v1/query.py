@@ -1,0 +1,193 @@
+"""Usage queries as OpenMeter v1 has them (openmeter.md 3.1 to 3.3); Zuplo asks the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dynameter import codec
+from dynameter.clock import render
+from dynameter.dialects.bodies import read_body, refuse, renamed_fields
+from dynameter.dialects.openmeter_v1.meters import meter_reference
+from dynameter.dialects.parameters import refuse_parameter
+from dynameter.dialects.usage_answers import Instant, find_live, located_in, refuse_customers, usage_response
+from dynameter.errors import FieldError
+from dynameter.http.message import Request, Response
+from dynameter.meters.quantity import render_number
+from dynameter.meters.service import MeterService
+from dynameter.usage.query import UsageAnswer, UsageQuery, UsageRow
+from dynameter.usage.service import UsageService
+from dynameter.usage.windows import WindowSize, load_zone, render_in_zone
+
+MAX_FILTER_CHARACTERS = 8_192
+"""Characters of one filter in a query string."""
+
+_NAMES = {
+    "window_size": "windowSize",
+    "time_zone": "windowTimeZone",
+    "subjects": "subject",
+    "group_by": "groupBy",
+    "filter_group_by": "filterGroupBy",
+}
+_SINGLE = ("clientId", "from", "to", "windowSize", "windowTimeZone")
+_REPEATED = ("subject", "filterCustomerId", "groupBy", "filterSubscription")
+_DEEP_FILTER = re.compile(r"filterGroupBy\[([^\]]*)\](?:\[\])?")
+_ADVANCED = "advancedMeterGroupByFilters"
+
+
+class MeterQueryRequest(BaseModel):
+    """The body of a query; OpenMeter ignores keys it does not know."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    client_id: str | None = Field(default=None, alias="clientId")
+    from_: Instant | None = Field(default=None, alias="from")
+    to: Instant | None = None
+    window_size: Literal["MINUTE", "HOUR", "DAY", "MONTH"] | None = Field(default=None, alias="windowSize")
+    window_time_zone: str | None = Field(default=None, alias="windowTimeZone")
+    subject: list[str] | None = None
+    filter_customer_id: list[str] | None = Field(default=None, alias="filterCustomerId")
+    filter_group_by: dict[str, list[str]] | None = Field(default=None, alias="filterGroupBy")
+    advanced_filters: dict[str, dict[str, Any]] | None = Field(default=None, alias="advancedMeterGroupByFilters")
+    group_by: list[str] | None = Field(default=None, alias="groupBy")
+
+
+def query_meter(request: Request, meters: MeterService, usage: UsageService) -> Response:
+    """GET or POST query: 200 with the usage (openmeter.md 3.1)."""
+    return answer_query(request, meters, usage, MeterQueryRequest)
+
+
+def answer_query(
+    request: Request, meters: MeterService, usage: UsageService, model: type[MeterQueryRequest]
+) -> Response:
+    """Answer a query whose body, or the query string that stands for it, has the form of ``model``."""
+    meter = find_live(request, meters, meter_reference(request))
+    asked_by_url = request.route.startswith("GET ")
+    with located_in("query" if asked_by_url else "body"):
+        sent = replace(request, body=codec.encode(_body_of_url(request))) if asked_by_url else request
+        body = read_body(sent, model)
+        query = _to_query(body)
+        refuse_customers(body.filter_customer_id or [])
+        with renamed_fields("invalid query", _NAMES):
+            answer = usage.query(meter, query)
+    return usage_response(_render(answer))
+
+
+def _to_query(body: MeterQueryRequest) -> UsageQuery:
+    return UsageQuery(
+        from_us=body.from_,
+        to_us=body.to,
+        window_size=None if body.window_size is None else WindowSize(body.window_size),
+        time_zone="UTC" if body.window_time_zone is None else body.window_time_zone,
+        subjects=tuple(body.subject or ()),
+        group_by=tuple(body.group_by or ()),
+        filter_group_by=_read_filters(body),
+    )
+
+
+def _read_filters(body: MeterQueryRequest) -> dict[str, tuple[str, ...]]:
+    simple, advanced = body.filter_group_by or {}, body.advanced_filters or {}
+    if not advanced:
+        return {key: tuple(values) for key, values in simple.items()}
+    if simple:
+        message = f"{_ADVANCED} and filterGroupBy cannot be used together"
+        raise refuse("invalid query", [FieldError(("body", _ADVANCED), "exclusive", message)])
+    wrong: list[FieldError] = []
+    found: dict[str, tuple[str, ...]] = {}
+    for key, condition in advanced.items():
+        match condition:
+            case {"$eq": str(value)} if len(condition) == 1:
+                found[key] = (value,)
+            case {"$in": list(values)} if len(condition) == 1 and all(isinstance(one, str) for one in values):
+                found[key] = tuple(values)
+            case _:
+                operators = ", ".join(sorted(condition))[:64]
+                message = f'supports one "$eq" with a string or one "$in" with strings so far, not {operators or "{}"}'
+                wrong.append(FieldError(("body", _ADVANCED, key[:64]), "unsupported_filter_operator", message))
+    if wrong:
+        raise refuse("invalid query", wrong)
+    return found
+
+
+def _body_of_url(request: Request) -> dict[str, Any]:
+    """The body that the query string stands for."""
+    body: dict[str, Any] = {}
+    for name in _SINGLE:
+        if values := request.query_values(name):
+            body[name] = values[-1]
+    for name in _REPEATED:
+        if values := request.query_values(name):
+            body[name] = values
+    filters: dict[str, list[str]] = {}
+    for key, value in _url_filters(request):
+        filters.setdefault(key, []).append(value)
+    if filters:
+        body["filterGroupBy"] = filters
+    for text in request.query_values(_ADVANCED):
+        body[_ADVANCED] = _read_object(_ADVANCED, text)
+    return body
+
+
+def _url_filters(request: Request) -> Iterator[tuple[str, str]]:
+    """The pairs of ``filterGroupBy[key]=value``, and of the printed dict that the Python SDK sends instead."""
+    for name, value in request.query:
+        if deep := _DEEP_FILTER.fullmatch(name):
+            yield deep[1], value
+        elif name == "filterGroupBy":
+            for key, given in _read_object(name, value).items():
+                values = given if isinstance(given, list) else [given]
+                for one in values:
+                    if not isinstance(key, str) or not isinstance(one, str):
+                        raise refuse_parameter(name, "type", "must map keys to strings", value)
+                    yield key, one
+
+
+def _read_object(name: str, text: str) -> dict[Any, Any]:
+    """A JSON object, or a dict as Python prints it (nothing but literals, nothing is run)."""
+    found: Any = None
+    if len(text) <= MAX_FILTER_CHARACTERS:
+        try:
+            found = codec.decode(text)
+        except (codec.MalformedJson, ArithmeticError):
+            found = _read_literal(text)
+    if not isinstance(found, dict):
+        limit = f"must be a JSON object of at most {MAX_FILTER_CHARACTERS} characters"
+        raise refuse_parameter(name, "type", limit, text)
+    return found
+
+
+def _read_literal(text: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of unknown escapes in what somebody else wrote
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None
+
+
+def _render(answer: UsageAnswer) -> dict[str, Any]:
+    query = answer.query
+    echo = {
+        "from": None if query.from_us is None else render(query.from_us),
+        "to": None if query.to_us is None else render(query.to_us),
+        "windowSize": None if query.window_size is None else query.window_size.value,
+    }
+    zone = load_zone(query.time_zone)
+
+    def render_row(row: UsageRow) -> dict[str, Any]:
+        return {
+            "groupBy": row.groups,
+            "subject": row.subject,
+            "value": render_number(row.value),
+            "windowStart": render_in_zone(row.start_us, zone),
+            "windowEnd": render_in_zone(row.end_us, zone),
+        }
+
+    given = {name: value for name, value in echo.items() if value is not None}
+    return {**given, "data": [render_row(row) for row in answer.rows]}

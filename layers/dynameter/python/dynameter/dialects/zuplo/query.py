@@ -1,0 +1,28 @@
+"""Usage queries as Zuplo has them: OpenMeter v1's, with a filter by subscription beside (peers.md 2.2)."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from dynameter.dialects.openmeter_v1.query import MeterQueryRequest, answer_query
+from dynameter.http.message import Request, Response
+from dynameter.meters.service import MeterService
+from dynameter.usage.service import UsageService
+
+
+class ZuploQueryRequest(MeterQueryRequest):
+    """The body of a query."""
+
+    filter_subscription: list[str] | None = Field(default=None, alias="filterSubscription")
+
+    @field_validator("filter_subscription")
+    @classmethod
+    def _refuse(cls, value: list[str] | None) -> None:
+        # Left out it would give more usage than was asked for.
+        if value:
+            raise ValueError("filtering by subscription is not supported")
+
+
+def query_meter(request: Request, meters: MeterService, usage: UsageService) -> Response:
+    """GET or POST query: 200 with the usage."""
+    return answer_query(request, meters, usage, ZuploQueryRequest)

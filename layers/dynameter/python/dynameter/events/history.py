@@ -1,0 +1,152 @@
+"""Reading stored events back in the order of their times: the raw history behind every aggregate.
+
+The index by_time holds an event in one of 16 buckets (by its subject); within a bucket its key sorts by event time
+and is unique. The index lags the table by moments; whoever needs certainty waits before reading (see the rebuild).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from dynameter.events.event import Event
+from dynameter.events.store import TIME_DIGITS, BrokenItem, bucket_key, bucket_keys, decode_item, partition_key
+from dynameter.rfc3339 import LATEST_US
+from dynameter.runtime.dynamodb import storage_faults
+from dynameter.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BUCKETS = 16
+INDEX = "by_time"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event with its place in the history: ``key`` sorts by event time and is unique."""
+
+    event: Event
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """A page of history; ``next`` continues after it, None at the end. ``items_read`` are the items it cost."""
+
+    events: tuple[StoredEvent, ...]
+    next: str | None
+    items_read: int
+
+
+class EventHistory:
+    """The events of a workspace by time."""
+
+    def __init__(self, client: DynamoDBClient, settings: Settings) -> None:
+        self._client = client
+        self._table = settings.events_table
+
+    def page(
+        self,
+        workspace: str,
+        bucket: int,
+        start_us: int = 0,
+        end_us: int = LATEST_US,
+        *,
+        after: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+    ) -> HistoryPage:
+        """One page of one bucket: events with start <= time < end, after the key ``after`` in reading order."""
+        if end_us <= start_us:
+            return HistoryPage((), None, 0)
+        low, high = f"{start_us:0{TIME_DIGITS}d}", f"{end_us - 1:0{TIME_DIGITS}d}.~"
+        if after is not None:
+            # "!" sorts before every character of a key, "~" after: the bounds exclude ``after`` itself.
+            low, high = (low, after[:-1] + chr(ord(after[-1]) - 1) + "~") if descending else (after + "!", high)
+        if low > high:
+            return HistoryPage((), None, 0)
+        arguments: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": INDEX,
+            "KeyConditionExpression": "b = :b AND k BETWEEN :low AND :high",
+            "ExpressionAttributeValues": {
+                ":b": {"S": bucket_keys(workspace)[bucket]},
+                ":low": {"S": low},
+                ":high": {"S": high},
+            },
+            "ScanIndexForward": not descending,
+        }
+        if limit is not None:
+            arguments["Limit"] = limit
+        with storage_faults():
+            answer = self._client.query(**arguments)
+        last = answer.get("LastEvaluatedKey")
+        return HistoryPage(
+            tuple(_stored(answer["Items"])), str(last["k"]["S"]) if last else None, answer.get("ScannedCount", 0)
+        )
+
+    def read_bucket(
+        self,
+        workspace: str,
+        bucket: int,
+        start_us: int = 0,
+        end_us: int = LATEST_US,
+        *,
+        after: str | None = None,
+        descending: bool = False,
+        page_size: int | None = None,
+    ) -> Iterator[StoredEvent]:
+        """The events of one bucket, page after page, lazily."""
+        while True:
+            page = self.page(workspace, bucket, start_us, end_us, after=after, descending=descending, limit=page_size)
+            yield from page.events
+            if page.next is None:
+                return
+            after = page.next
+
+    def read(
+        self,
+        workspace: str,
+        start_us: int = 0,
+        end_us: int = LATEST_US,
+        *,
+        subject: str | None = None,
+        after: str | None = None,
+        descending: bool = False,
+        page_size: int | None = None,
+    ) -> Iterator[StoredEvent]:
+        """Events of the whole workspace, or of one subject, in the order of their keys, lazily."""
+        buckets = [bucket_of(workspace, subject)] if subject is not None else range(BUCKETS)
+        streams = [
+            self.read_bucket(
+                workspace, bucket, start_us, end_us, after=after, descending=descending, page_size=page_size
+            )
+            for bucket in buckets
+        ]
+        merged = heapq.merge(*streams, key=lambda stored: stored.key, reverse=descending)
+        return merged if subject is None else (one for one in merged if one.event.subject == subject)
+
+    def get(self, workspace: str, source: str, id_: str) -> Event | None:
+        """One event by its identity, strongly consistent; None where none is stored."""
+        with storage_faults():
+            answer = self._client.get_item(
+                TableName=self._table, Key={"pk": {"S": partition_key(workspace, source, id_)}}, ConsistentRead=True
+            )
+        return decode_item(cast("dict[str, Any]", answer["Item"])) if "Item" in answer else None
+
+
+def bucket_of(workspace: str, subject: str) -> int:
+    """The bucket that holds the subject's events."""
+    return bucket_keys(workspace).index(bucket_key(workspace, subject))
+
+
+def _stored(items: Any) -> Iterator[StoredEvent]:
+    for item in items:
+        try:
+            yield StoredEvent(decode_item(item), item["k"]["S"])
+        except BrokenItem:
+            # What is no event of ours was never counted either: the aggregate function has it in quarantine.
+            continue

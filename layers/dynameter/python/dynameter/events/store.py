@@ -1,0 +1,341 @@
+"""The events table. Only this module knows its keys and attributes.
+
+pk  workspace (22 characters) "." length of source in characters "." source id
+b   workspace "." one hex digit of the subject's hash       the index by_time, partition
+k   event time (18 digits of microseconds) "." 11 characters of the key's hash      its sort key, unique
+y   type     s  subject     r  ingested at (microseconds)     h  fingerprint (16 bytes)
+d   data: JSON text, or the same deflated (binary) where that saves a write unit
+e   extensions: JSON text, where present     x  epoch second of expiry, where events expire
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from botocore.exceptions import ClientError
+
+from dynameter.clock import MICROSECONDS, Clock
+from dynameter.errors import Unavailable
+from dynameter.events.event import Event
+from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults
+from dynameter.runtime.settings import EventWrites, Settings
+from dynameter.runtime.workspaces import workspace_key, workspace_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+STATEMENTS_A_CALL = 25
+KEYS_A_CALL = 100
+WORKERS = 16
+BACKOFF_S = 0.05
+BACKOFF_MAX_S = 2.0
+WRITE_UNIT_BYTES = 1_024
+TIME_DIGITS = 18
+"""Microseconds up to the year 9999 have 18 digits: fewer would not sort."""
+
+_DAY_S = 86_400
+_MAX_INFLATED_BYTES = 400_000
+_TAKEN = frozenset({"DuplicateItem", "ConditionalCheckFailed"})
+_PASSING = frozenset(
+    {
+        "ProvisionedThroughputExceeded",
+        "ThrottlingError",
+        "RequestLimitExceeded",
+        "InternalServerError",
+        "TransactionConflict",
+    }
+)
+
+_Item = dict[str, dict[str, Any]]
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class BrokenItem(ValueError):
+    """An item that is no event as this module writes them."""
+
+
+class _Again(Enum):
+    """A write that was throttled."""
+
+    AGAIN = 0
+
+
+_AGAIN: Final = _Again.AGAIN
+_Stored = bytes | None | _Again
+
+
+class EventStore:
+    """Writes events, each under the condition that its key is free: the write is the dedupe claim."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        settings: Settings,
+        clock: Clock,
+        random: Callable[[], float],
+        workers: int = WORKERS,
+    ) -> None:
+        """``random`` gives a number from 0 up to 1 and spreads retries."""
+        self._client = client
+        self._table = settings.events_table
+        self._writes = settings.event_writes
+        self._retention_days = settings.event_retention_days
+        self._clock = clock
+        self._random = random
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="events")
+
+    def put_all(self, events: Sequence[Event], deadline_us: int) -> list[bytes | None]:
+        """See ``dynameter.events.intake.EventStore``."""
+        items = [encode_item(event, self._retention_days) for event in events]
+        if self._writes is EventWrites.PUT or len(items) == 1:
+            return self._in_parallel(lambda item: self._put(item, deadline_us), items)
+        return self._insert_all(items, deadline_us)
+
+    def _put(self, item: _Item, deadline_us: int) -> bytes | None:
+        while True:
+            self._check_time(deadline_us)
+            try:
+                with storage_faults():
+                    self._client.put_item(
+                        TableName=self._table,
+                        Item=item,
+                        ConditionExpression="attribute_not_exists(pk)",
+                        ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    )
+            except ClientError as error:
+                if error_code(error) != CONDITION_FAILED:
+                    raise
+                taken: Any = error.response.get("Item")
+                if taken:
+                    return _fingerprint_of(taken)
+            else:
+                return None
+            # An engine that does not return the old item: read it. One that is gone by then is written again.
+            found = self._fingerprints([item], deadline_us)
+            if found:
+                return found[item["pk"]["S"]]
+
+    def _insert_all(self, items: list[_Item], deadline_us: int) -> list[bytes | None]:
+        """Insert in calls of 25 statements, what was throttled again after a pause, until all are settled."""
+        found: list[bytes | None] = [None] * len(items)
+        pending = list(range(len(items)))
+        attempt = 0
+        while True:
+            chunks = [pending[at : at + STATEMENTS_A_CALL] for at in range(0, len(pending), STATEMENTS_A_CALL)]
+            answers = self._in_parallel(
+                lambda chunk: self._insert([items[index] for index in chunk], deadline_us), chunks
+            )
+            pending = []
+            for chunk, answer in zip(chunks, answers, strict=True):
+                for index, stored in zip(chunk, answer, strict=True):
+                    if isinstance(stored, _Again):
+                        pending.append(index)
+                    else:
+                        found[index] = stored
+            if not pending:
+                return found
+            self._pause(attempt, deadline_us, f"{len(pending)} of {len(items)} events are not stored yet")
+            attempt += 1
+
+    def _insert(self, items: list[_Item], deadline_us: int) -> list[_Stored]:
+        """One BatchExecuteStatement."""
+        self._check_time(deadline_us)
+        with storage_faults():
+            answer = self._client.batch_execute_statement(
+                Statements=[
+                    {
+                        "Statement": _statement(self._table, tuple(item)),
+                        "Parameters": list(item.values()),
+                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                    }
+                    for item in items
+                ]
+            )
+        found = [_stored(response.get("Error")) for response in answer["Responses"]]
+        # A duplicate answered without its item has to be read; one that is gone by then is written again.
+        unseen = [item for item, stored in zip(items, found, strict=True) if stored == b""]
+        if not unseen:
+            return found
+        read = self._fingerprints(unseen, deadline_us)
+        return [
+            read.get(item["pk"]["S"], _AGAIN) if stored == b"" else stored
+            for item, stored in zip(items, found, strict=True)
+        ]
+
+    def _fingerprints(self, items: list[_Item], deadline_us: int) -> dict[str, bytes]:
+        """The fingerprints stored under the items' keys, read strongly consistent; absent where there is none."""
+        found: dict[str, bytes] = {}
+        keys: list[Any] = [{"pk": item["pk"]} for item in items]
+        attempt = 0
+        while keys:
+            self._check_time(deadline_us)
+            wanted = {"Keys": keys[:KEYS_A_CALL], "ConsistentRead": True, "ProjectionExpression": "pk,h"}
+            with storage_faults():
+                answer = self._client.batch_get_item(RequestItems={self._table: wanted})  # type: ignore[dict-item]
+            for item in answer["Responses"].get(self._table, []):
+                found[item["pk"]["S"]] = _fingerprint_of(item)
+            unprocessed: dict[str, Any] = answer.get("UnprocessedKeys", {})
+            left = unprocessed.get(self._table, {}).get("Keys", [])
+            keys = [*left, *keys[KEYS_A_CALL:]]
+            if left:
+                self._pause(attempt, deadline_us, "stored events could not be compared yet")
+                attempt += 1
+        return found
+
+    def _in_parallel(self, call: Callable[[_T], _R], parts: Sequence[_T]) -> list[_R]:
+        """Call for every part and wait for all, failed or not.
+
+        No write may outlive its request: Lambda freezes the process after the answer, and a thread thawed with a
+        later request would store an event under a stamp that a rebuild has already passed.
+        """
+        if len(parts) == 1:
+            return [call(parts[0])]
+        futures = [self._pool.submit(call, part) for part in parts]
+        wait(futures)
+        return [future.result() for future in futures]
+
+    def _check_time(self, deadline_us: int) -> None:
+        if self._clock.now_us() >= deadline_us:
+            raise Unavailable("the request's time is over before all events were stored; send it again")
+
+    def _pause(self, attempt: int, deadline_us: int, state: str) -> None:
+        """Sleep a random share of an exponential backoff ("full jitter"), or give up where the time is too short."""
+        delay_s = self._random() * min(BACKOFF_MAX_S, BACKOFF_S * 2**attempt)
+        if self._clock.now_us() + int(delay_s * MICROSECONDS) >= deadline_us:
+            raise Unavailable(f"storage is throttling: {state}; send the same request again", retry_after_s=2)
+        self._clock.sleep(delay_s)
+
+
+def partition_key(workspace: str, source: str, id_: str) -> str:
+    """The event's key. The source's length keeps ("a-b", "c") and ("a", "b-c") apart."""
+    return f"{workspace_key(workspace)}.{len(source)}.{source}{id_}"
+
+
+def bucket_keys(workspace: str) -> list[str]:
+    """Every partition of the index by_time that holds events of the workspace."""
+    return [f"{workspace_key(workspace)}.{digit}" for digit in "0123456789abcdef"]
+
+
+def bucket_key(workspace: str, subject: str) -> str:
+    """The partition of the index by_time that holds the subject's events."""
+    return f"{workspace_key(workspace)}.{hashlib.blake2b(subject.encode(), digest_size=1).hexdigest()[0]}"
+
+
+def encode_item(event: Event, retention_days: int = 0) -> _Item:
+    """The event as an item; ``retention_days`` 0 keeps it for ever."""
+    key = partition_key(event.workspace, event.source, event.id)
+    suffix = base64.urlsafe_b64encode(hashlib.blake2b(key.encode(), digest_size=8).digest()).decode().rstrip("=")
+    item: _Item = {
+        "pk": {"S": key},
+        "b": {"S": bucket_key(event.workspace, event.subject)},
+        "k": {"S": f"{event.time_us:0{TIME_DIGITS}d}.{suffix}"},
+        "y": {"S": event.type},
+        "s": {"S": event.subject},
+        "r": {"N": str(event.ingested_at_us)},
+        "h": {"B": event.fingerprint},
+    }
+    if event.extensions is not None:
+        item["e"] = {"S": event.extensions}
+    if retention_days:
+        item["x"] = {"N": str(event.ingested_at_us // MICROSECONDS + retention_days * _DAY_S)}
+    if event.data is not None:
+        item["d"] = {"S": event.data}
+        if write_units(item) > 1:
+            deflated = {**item, "d": {"B": zlib.compress(event.data.encode())}}
+            return deflated if write_units(deflated) < write_units(item) else item
+    return item
+
+
+def decode_item(item: Mapping[str, Mapping[str, Any]]) -> Event:
+    """The event in an item as boto3's client or a Lambda stream record gives it (binary as bytes or base64 text).
+
+    Raises ``BrokenItem`` with a reason if it is none.
+    """
+    try:
+        key = item["pk"]["S"]
+        source, id_ = _split_key(key)
+        extensions = item.get("e")
+        return Event(
+            workspace=workspace_of(key),
+            source=source,
+            id=id_,
+            type=str(item["y"]["S"]),
+            subject=str(item["s"]["S"]),
+            time_us=int(item["k"]["S"][:TIME_DIGITS]),
+            data=_inflate(item["d"]) if "d" in item else None,
+            extensions=None if extensions is None else str(extensions["S"]),
+            fingerprint=_fingerprint_of(item),
+            ingested_at_us=int(item["r"]["N"]),
+        )
+    except KeyError as error:
+        raise BrokenItem(f"attribute {error} is missing or of another type") from None
+    except (ValueError, TypeError, AttributeError, zlib.error) as error:
+        raise BrokenItem(f"not an event: {error}") from None
+
+
+def size_of(item: Mapping[str, Mapping[str, Any]]) -> int:
+    """The item's size in bytes by DynamoDB's documented rule: names and values, a number by its digit pairs."""
+    total = 0
+    for name, typed in item.items():
+        ((kind, value),) = typed.items()
+        total += len(name)
+        if kind == "N":
+            total += math.ceil(len(value.strip("-").strip("0")) / 2) + 1
+        else:
+            total += len(value if isinstance(value, bytes) or value.isascii() else value.encode())
+    return total
+
+
+def write_units(item: Mapping[str, Mapping[str, Any]]) -> int:
+    """Write units that putting the item costs: one for each KB begun. The index by_time costs as many again."""
+    return max(1, math.ceil(size_of(item) / WRITE_UNIT_BYTES))
+
+
+def _statement(table: str, names: tuple[str, ...]) -> str:
+    values = ", ".join(f"'{name}': ?" for name in names)
+    return f'INSERT INTO "{table}" VALUE {{{values}}}'
+
+
+def _stored(error: Any) -> _Stored:
+    """None for a statement that stored, the fingerprint in its way, empty where the answer does not hold it."""
+    if not error:
+        return None
+    if error.get("Code") in _TAKEN:
+        taken = error.get("Item")
+        return _fingerprint_of(taken) if taken else b""
+    if error.get("Code") in _PASSING:
+        return _AGAIN
+    raise RuntimeError(f"storage refused an event: {error.get('Code')}: {error.get('Message')}")
+
+
+def _split_key(key: str) -> tuple[str, str]:
+    length, dot, rest = key[23:].partition(".")
+    if key[22:23] != "." or not dot or not length.isascii() or not length.isdigit() or int(length) > len(rest):
+        raise ValueError(f"malformed key {key[:64]!r}")
+    return rest[: int(length)], rest[int(length) :]
+
+
+def _fingerprint_of(item: Mapping[str, Mapping[str, Any]]) -> bytes:
+    return _binary(item["h"]["B"])
+
+
+def _binary(value: bytes | str) -> bytes:
+    return base64.b64decode(value, validate=True) if isinstance(value, str) else bytes(value)
+
+
+def _inflate(typed: Mapping[str, Any]) -> str:
+    if "S" in typed:
+        return str(typed["S"])
+    inflater = zlib.decompressobj()
+    text = inflater.decompress(_binary(typed["B"]), _MAX_INFLATED_BYTES)
+    if not inflater.eof:
+        raise ValueError("the deflated data is cut off or too long")
+    return text.decode()

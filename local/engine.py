@@ -1,4 +1,4 @@
-"""The embedded DynamoDB engine: Moto in this process, made safe to use from several threads.
+"""The DynamoDB engines: Moto in this process, made safe to use from several threads, or one elsewhere.
 
 Moto's tables are plain objects without locks and its numbers follow the thread's Decimal context (28 digits unless
 told otherwise), so calls run one at a time and each in a context of DynamoDB's own 38 digits.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from decimal import localcontext
 from typing import Any
 from unittest.mock import patch
 
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.serialize import ResponseSerializer
+from moto.dynamodbstreams.models import dynamodbstreams_backends
 
 _ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "local",
@@ -28,6 +31,7 @@ _ENVIRONMENT = {
 
 _one_call = threading.RLock()
 _process_request = BotocoreStubber.process_request
+_get_value = ResponseSerializer.get_value
 
 
 def _one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
@@ -36,11 +40,86 @@ def _one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
         return _process_request(stubber, request)
 
 
+def _picked(serializer: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:
+    """Moto tries many spellings of each member's name; an attribute value has one, and is most of what is read."""
+    parent = getattr(shape, "parent", None)
+    if type(value) is dict and parent is not None and parent.name == "AttributeValue":
+        return value.get(key)
+    return _get_value(serializer, value, key, shape)
+
+
 @contextmanager
 def embedded() -> Iterator[None]:
     """Serve every AWS call of this process from memory while the context lasts."""
-    with patch.dict(os.environ, _ENVIRONMENT), patch.object(BotocoreStubber, "process_request", _one_at_a_time):
+    with (
+        patch.dict(os.environ, _ENVIRONMENT),
+        patch.object(BotocoreStubber, "process_request", _one_at_a_time),
+        patch.object(ResponseSerializer, "get_value", _picked),
+    ):
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             os.environ.pop(name, None)
         with mock_aws():
             yield
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Where the tables live.
+
+    ``endpoint`` is None for the embedded engine and for AWS. ``variables`` are what the functions need set
+    otherwise than the template has it. ``idle_poll_s`` is how often a quiet stream is read: AWS bills each read.
+    """
+
+    name: str
+    endpoint: str | None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    idle_poll_s: float = 0.2
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.name == "moto"
+
+
+_LOCAL_VARIABLES = {
+    # Moto and ministack lack a PartiQL that can be relied on; both writes answer alike.
+    "EVENT_WRITES": "put",
+    # One process makes every stamp, so no clocks can differ.
+    "CLOCK_SKEW_MS": "0",
+}
+EMBEDDED = Engine("moto", None, {**_LOCAL_VARIABLES, "DYNAMETER_ENDPOINT": ""})
+
+
+def choose(endpoint: str) -> Engine:
+    """The engine that DYNAMETER_ENDPOINT asks for: empty, an http(s) address, or ``aws``. Raises ValueError."""
+    if not endpoint:
+        return EMBEDDED
+    if endpoint == "aws":
+        return Engine("aws", None, {"DYNAMETER_ENDPOINT": ""}, idle_poll_s=1.0)
+    if endpoint.startswith(("http://", "https://")):
+        return Engine(endpoint, endpoint, {**_LOCAL_VARIABLES, "DYNAMETER_ENDPOINT": endpoint})
+    raise ValueError(f"DYNAMETER_ENDPOINT must be empty, an http address or aws, not {endpoint!r}")
+
+
+@contextmanager
+def connected(engine: Engine) -> Iterator[None]:
+    """Make the engine the one that AWS calls of this process reach while the context lasts.
+
+    AWS takes the caller's own credentials and region; an endpoint elsewhere gets stand-ins where none are set.
+    """
+    if engine.is_embedded:
+        with embedded():
+            yield
+        return
+    missing = {} if "AWS_DEFAULT_REGION" in os.environ else {"AWS_DEFAULT_REGION": _ENVIRONMENT["AWS_DEFAULT_REGION"]}
+    if engine.endpoint and not os.environ.keys() & {"AWS_ACCESS_KEY_ID", "AWS_PROFILE"}:
+        missing |= {name: _ENVIRONMENT[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    with patch.dict(os.environ, {**missing, "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled"}):
+        yield
+
+
+def forget_iterator(iterator: str) -> None:
+    """Let the embedded engine drop a shard iterator that has been used: Moto keeps every one for ever."""
+    with _one_call:
+        for backends in dynamodbstreams_backends.values():
+            for backend in backends.values():
+                backend.shard_iterators.pop(iterator, None)

@@ -17,11 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route of the API; ``key`` is API Gateway's route key."""
+    """One route of the API; ``key`` is API Gateway's route key, ``authorized`` whether the authorizer guards it."""
 
     method: str
     path: str
     function: str
+    authorized: bool = True
 
     @property
     def key(self) -> str:
@@ -39,12 +40,14 @@ class StreamMapping:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One Lambda function: its code folder, its handler and its environment with references resolved."""
+    """One Lambda function: its code folder, handler and limits, its environment with references resolved."""
 
     name: str
     folder: Path
     handler: str
     environment: Mapping[str, str]
+    timeout_s: int = 3
+    memory_mb: int = 128
 
 
 class _Loader(yaml.SafeLoader):
@@ -88,13 +91,27 @@ class Template:
                 **resource["Properties"].get("Environment", {}).get("Variables", {}),
             }
             environment = {key: str(self.resolve(value)) for key, value in variables.items()}
-            found.append(Function(name, ROOT / properties["CodeUri"], properties["Handler"], environment))
+            found.append(
+                Function(
+                    name,
+                    ROOT / properties["CodeUri"],
+                    properties["Handler"],
+                    environment,
+                    int(self.resolve(properties.get("Timeout", 3))),
+                    int(self.resolve(properties.get("MemorySize", 128))),
+                )
+            )
         return found
 
     def routes(self) -> list[Route]:
         """Every route of the API."""
         return [
-            Route(event["Properties"]["Method"].upper(), event["Properties"]["Path"], name)
+            Route(
+                event["Properties"]["Method"].upper(),
+                event["Properties"]["Path"],
+                name,
+                event["Properties"].get("Auth", {}).get("Authorizer") != "NONE",
+            )
             for name, resource in self._of_type("AWS::Serverless::Function")
             for event in resource["Properties"].get("Events", {}).values()
             if event["Type"] == "HttpApi"

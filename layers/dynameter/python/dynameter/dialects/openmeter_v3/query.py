@@ -30,9 +30,9 @@ _GRANULARITIES = {
 }
 _NAMES = {
     "window_size": "granularity",
-    "subjects": "filters",
+    "subjects": "filters.dimensions.subject",
     "group_by": "group_by_dimensions",
-    "filter_group_by": "filters",
+    "filter_group_by": "filters.dimensions",
 }
 _RULES = {"invalid_filter": "invalid_dimension_filter"}
 

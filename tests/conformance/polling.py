@@ -1,0 +1,20 @@
+"""Waiting for the stream, with a deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+VISIBLE_WITHIN_S = 2.0
+"""How soon after the 2xx usage must show in a query."""
+
+
+def eventually(read: Callable[[], T], expected: T, *, within_s: float = VISIBLE_WITHIN_S) -> None:
+    """Read until the answer is the expected one; fail with the last answer when the time is over."""
+    deadline = time.monotonic() + within_s
+    while (found := read()) != expected and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert found == expected

@@ -1,0 +1,146 @@
+"""template.yaml keeps the promises that only a template can break."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dynameter.runtime.settings import Settings
+from local.functions import merged_environment
+from local.shard import Delivery
+from local.template import Template
+from tests.conftest import load_function
+
+TEMPLATE = Template.load()
+FUNCTIONS = TEMPLATE.functions()
+HTTP_FUNCTIONS = sorted({route.function for route in TEMPLATE.routes()})
+_document: Any = TEMPLATE._document
+TABLES = {name: one for name, one in _document["Resources"].items() if one["Type"] == "AWS::DynamoDB::Table"}
+
+
+def statements(name: str) -> Iterator[dict[str, Any]]:
+    for policy in _document["Resources"][name]["Properties"]["Policies"]:
+        yield from policy["Statement"]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.name)
+def test_every_function_has_its_folder(function: Any) -> None:
+    module, _, _ = function.handler.partition(".")
+
+    assert (function.folder / f"{module}.py").is_file()
+
+
+def test_no_function_folder_is_left_out_of_the_template() -> None:
+    folders = {path.parent.name for path in FUNCTIONS[0].folder.parent.glob("*/app.py")}
+
+    assert folders == {function.folder.name for function in FUNCTIONS}
+
+
+def test_no_route_is_declared_twice() -> None:
+    counted = Counter(re.sub(r"\{\w+\}", "{}", route.key) for route in TEMPLATE.routes())
+
+    assert [key for key, count in counted.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", HTTP_FUNCTIONS)
+def test_a_function_answers_exactly_the_routes_it_is_given(name: str) -> None:
+    folder = next(one.folder.name for one in FUNCTIONS if one.name == name)
+
+    assert set(load_function(folder).ROUTES) == {one.key for one in TEMPLATE.routes() if one.function == name}
+
+
+def test_every_route_asks_the_authorizer() -> None:
+    assert [route.key for route in TEMPLATE.routes() if not route.authorized] == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_survives_accidents(name: str) -> None:
+    table = TABLES[name]
+
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert TEMPLATE.resolve(table["Properties"]["DeletionProtectionEnabled"]) == "true"
+    assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_costs_nothing_while_idle(name: str) -> None:
+    assert TABLES[name]["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("days", "allowed"),
+    [("0", True), ("35", True), ("40", True), ("100", True), ("9999", True)]
+    + [(days, False) for days in ("", "1", "9", "34", "035", "10000", "-40", "35.5")],
+)
+def test_events_are_kept_for_ever_or_at_least_35_days(days: str, allowed: bool) -> None:
+    pattern = _document["Parameters"]["EventRetentionDays"]["AllowedPattern"]
+
+    assert bool(re.fullmatch(pattern, days)) is allowed
+
+
+@pytest.mark.parametrize("mapping", TEMPLATE.stream_mappings(), ids=lambda one: one.function)
+def test_a_stream_mapping_carries_shard_ids_and_loses_nothing(mapping: Any) -> None:
+    properties = mapping.properties
+
+    assert properties["ParallelizationFactor"] == 1
+    assert properties["TumblingWindowInSeconds"] > 0
+    assert properties["StartingPosition"] == "TRIM_HORIZON"
+    assert properties["BisectBatchOnFunctionError"] is True
+    assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert properties["DestinationConfig"]["OnFailure"]["Type"] == "S3"
+    assert "MaximumRetryAttempts" not in properties
+
+
+@pytest.mark.parametrize("mapping", TEMPLATE.stream_mappings(), ids=lambda one: one.function)
+def test_the_local_pump_honours_every_setting_of_a_mapping(mapping: Any) -> None:
+    assert Delivery.of(mapping.properties).window_s == mapping.properties["TumblingWindowInSeconds"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.name)
+def test_a_function_may_touch_named_resources_only(function: Any) -> None:
+    for statement in statements(function.name):
+        for resource in as_list(statement["Resource"]):
+            text = resource.get("Sub", "") if isinstance(resource, dict) else resource
+            assert isinstance(resource, dict), f"{function.name}: {resource} names no resource of the stack"
+            assert not text.startswith("*")
+            # an index, or the objects of a bucket of the stack's own
+            assert re.fullmatch(r"(\$\{\w+\.Arn\}/(index/\w+|\*))?", text), f"{function.name}: {text}"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.name)
+def test_a_function_may_do_named_actions_only(function: Any) -> None:
+    actions = [action for statement in statements(function.name) for action in as_list(statement["Action"])]
+
+    assert [action for action in actions if "*" in action] == []
+    assert "dynamodb:Scan" not in actions
+    assert "dynamodb:DeleteTable" not in actions
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.name)
+def test_a_function_has_a_log_group_that_forgets(function: Any) -> None:
+    group = _document["Resources"][function.name]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+
+    assert "RetentionInDays" in _document["Resources"][group]["Properties"]
+
+
+def test_the_functions_agree_on_one_environment_that_settings_read() -> None:
+    settings = Settings.from_env(merged_environment(FUNCTIONS))
+
+    assert {settings.events_table, settings.usage_table, settings.catalog_table} == set(TABLES)
+    assert settings.endpoint is None
+    assert settings.clock_skew_ms >= 500
+    assert settings.event_retention_days == 0
+
+
+def test_http_functions_answer_before_api_gateway_gives_up() -> None:
+    assert all(one.timeout_s < 30 for one in FUNCTIONS if one.name in HTTP_FUNCTIONS)
+    assert next(one.timeout_s for one in FUNCTIONS if one.name == TEMPLATE.authorizer()) <= 10

@@ -1,0 +1,111 @@
+"""An in-memory table that speaks the part of DynamoDB's client that usage needs, fast, with faults on demand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+Item = dict[str, dict[str, Any]]
+
+
+def refusal(code: str, item: Item | None = None) -> ClientError:
+    """DynamoDB's error of that name."""
+    response: Any = {"Error": {"Code": code, "Message": code}}
+    if item is not None:
+        response["Item"] = item
+    return ClientError(response, "Operation")
+
+
+class FakeTable:
+    """One table with keys pk and sk. ``before_write`` may raise, or do something else first, at every write."""
+
+    def __init__(self, page_items: int = 1_000_000) -> None:
+        self.items: dict[tuple[str, str], Item] = {}
+        self.writes: list[str] = []
+        self.queries: list[dict[str, Any]] = []
+        self.before_write: Callable[[str, dict[str, Any]], None] = lambda operation, arguments: None
+        self.after_write: Callable[[str, dict[str, Any]], None] = lambda operation, arguments: None
+        self.sends_refused_item = True
+        self._page_items = page_items
+        self._lock = threading.RLock()
+
+    def put_item(self, **arguments: Any) -> dict[str, Any]:
+        with self._lock:
+            self.before_write("put", arguments)
+            item = arguments["Item"]
+            self.items[item["pk"]["S"], item["sk"]["S"]] = dict(item)
+            self.writes.append("put")
+            self.after_write("put", arguments)
+            return {}
+
+    def update_item(self, **arguments: Any) -> dict[str, Any]:
+        with self._lock:
+            self.before_write("update", arguments)
+            answer = self.apply_update(arguments)
+            self.after_write("update", arguments)
+            return answer
+
+    def apply_update(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The update itself: its condition, then SET, ADD or REMOVE."""
+        key = arguments["Key"]
+        place = key["pk"]["S"], key["sk"]["S"]
+        item = dict(self.items.get(place, key))
+        values = arguments["ExpressionAttributeValues"]
+        if not _holds(arguments["ConditionExpression"], item, values):
+            old = item if self.sends_refused_item and place in self.items else None
+            raise refusal("ConditionalCheckFailedException", old)
+        _change(arguments["UpdateExpression"], item, values)
+        self.items[place] = item
+        self.writes.append("update")
+        return {"Attributes": dict(item)} if arguments.get("ReturnValues") == "ALL_NEW" else {}
+
+    def get_item(self, **arguments: Any) -> dict[str, Any]:
+        assert arguments["ConsistentRead"]
+        key = arguments["Key"]
+        item = self.items.get((key["pk"]["S"], key["sk"]["S"]))
+        return {} if item is None else {"Item": dict(item)}
+
+    def query(self, **arguments: Any) -> dict[str, Any]:
+        assert arguments["ConsistentRead"]
+        self.queries.append(arguments)
+        values = {name: typed["S"] for name, typed in arguments["ExpressionAttributeValues"].items()}
+        first, last = values.get(":first", ""), values.get(":last", "\U0010ffff")
+        if "ExclusiveStartKey" in arguments:
+            first = arguments["ExclusiveStartKey"]["sk"]["S"] + "\0"
+        found = sorted(sk for pk, sk in self.items if pk == values[":pk"] and first <= sk <= last)
+        page = found[: min(arguments.get("Limit", self._page_items), self._page_items)]
+        names = arguments.get("ProjectionExpression")
+        wanted = None if names is None else set(names.split(", "))
+        items = [
+            {name: typed for name, typed in self.items[values[":pk"], sk].items() if wanted is None or name in wanted}
+            for sk in page
+        ]
+        answer: dict[str, Any] = {"Items": items}
+        if len(page) < len(found):
+            answer["LastEvaluatedKey"] = {"pk": {"S": values[":pk"]}, "sk": {"S": page[-1]}}
+        return answer
+
+
+def _holds(condition: str, item: Item, values: Item) -> bool:
+    if condition.startswith("attribute_not_exists"):
+        name = condition[len("attribute_not_exists(") : condition.index(")")]
+        return name not in item or item[name]["S"] < values[condition.split(" < ")[1]]["S"]
+    return all(item.get(term.split(" = ")[0]) == values[term.split(" = ")[1]] for term in condition.split(" AND "))
+
+
+def _change(expression: str, item: Item, values: Item) -> None:
+    if expression.startswith("REMOVE "):
+        for name in expression[len("REMOVE ") :].split(", "):
+            item.pop(name, None)
+        return
+    assignments, additions = expression[len("SET ") :].split(" ADD ")
+    for term in assignments.split(", "):
+        name, value = term.split(" = ")
+        item[name] = values[value]
+    for term in additions.split(", "):
+        name, value = term.split(" ")
+        before = int(item[name]["N"]) if name in item else 0
+        item[name] = {"N": str(before + int(values[value]["N"]))}

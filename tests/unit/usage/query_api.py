@@ -1,0 +1,83 @@
+"""The query endpoints with meters and usage behind them, in memory."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from dynameter.meters.meter import Meter
+from dynameter.meters.service import MeterService
+from dynameter.usage.fold import fold
+from dynameter.usage.service import UsageService
+from dynameter.usage.store import UsageStore
+from tests.conftest import WORKSPACE, LambdaContext, ManualClock, http_event
+from tests.unit.usage.builders import NOON, SHARD, define, instant, make_event, make_meter, make_record
+from tests.unit.usage.fake_table import FakeTable
+
+V1 = "/api/v1/meters/{meterIdOrSlug}/query"
+ZUPLO = "/v3/metering/{bucketId}/meters/{meterIdOrSlug}/query"
+V3 = "/api/v3/openmeter/meters/{meterId}/query"
+KONNECT = "/v3/openmeter/meters/{meterId}/query"
+METER = make_meter(group_by={"model": "$.model", "type": "$.type"})
+
+
+class Meters:
+    """A catalog in memory, as far as queries need it."""
+
+    def __init__(self) -> None:
+        self.known: list[Meter] = []
+
+    def get(self, workspace: str, meter_id: str) -> Meter | None:
+        return next((one for one in self.known if (one.workspace, one.id) == (workspace, meter_id)), None)
+
+    def get_by_slug(self, workspace: str, slug: str) -> Meter | None:
+        live = [one for one in self.known if one.deleted_at_us is None]
+        return next((one for one in live if (one.workspace, one.slug) == (workspace, slug)), None)
+
+
+class Api:
+    """The function with meters and usage behind it, in memory."""
+
+    def __init__(self, app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._app = app
+        self.meters: Any = Meters()
+        table: Any = FakeTable()
+        self._store = UsageStore(table, "usage", workers=1)
+        services = MeterService(self.meters, ManualClock(), str, 0), UsageService(self._store, workers=1)
+        monkeypatch.setattr(app, "services", lambda: services)
+
+    def define(self, meter: Meter, *events: tuple[Any, str, str, str]) -> None:
+        """A meter with the events: value, time, subject, model."""
+        self.meters.known.append(meter)
+        records = [
+            make_record(
+                at,
+                make_event(
+                    at, {"value": value, "model": model}, subject=subject, time_us=instant(time), type="request"
+                ),
+            )
+            for at, (value, time, subject, model) in enumerate(events, 1)
+        ]
+        self._store.apply(SHARD, fold(records, define(meter)).rows, NOON)
+
+    def answer(self, route: str, **request: Any) -> Any:
+        path = {name: value for name, value in request.pop("path", {}).items() if "{" + name + "}" in route}
+        return self._app.handler(http_event(route, path=path, **request), LambdaContext())
+
+    def call(self, route: str, **request: Any) -> tuple[int, Any]:
+        answer = self.answer(route, **request)
+        return answer["statusCode"], json.loads(answer["body"], parse_float=Decimal)
+
+    def v1(self, query: str | list[tuple[str, str]] = "", body: Any = None, **request: Any) -> tuple[int, Any]:
+        """A GET with the query (``a=b&c=d`` or pairs), or a POST where there is a body."""
+        pairs = [tuple(one.split("=", 1)) for one in query.split("&") if one] if isinstance(query, str) else query
+        method = "GET" if body is None else "POST"
+        path = {"meterIdOrSlug": "requests", "bucketId": WORKSPACE}
+        return self.call(f"{method} {request.pop('route', V1)}", path=path, query=pairs, body=body, **request)
+
+    def v3(self, body: Any, meter_id: str = METER.id, route: str = V3) -> tuple[int, Any]:
+        return self.call(f"POST {route}", path={"meterId": meter_id}, body=body)

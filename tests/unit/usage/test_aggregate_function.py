@@ -1,0 +1,161 @@
+"""The aggregate function: real stream payloads in, usage rows out, and what it does when something is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from types import ModuleType
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from dynameter.errors import Unavailable
+from dynameter.meters.meter import Aggregation, Meter
+from dynameter.meters.store import MeterStore
+from dynameter.runtime.settings import Settings
+from dynameter.usage.quarantine import PARTITION
+from dynameter.usage.query import UsageQuery
+from dynameter.usage.service import UsageService
+from dynameter.usage.store import UsageStore
+from dynameter.usage.stream import MissingShard
+from local.template import ROOT
+from tests.conftest import OTHER_WORKSPACE, LambdaContext, load_function
+from tests.unit.usage.builders import make_event, make_meter, stream_event, stream_record
+
+DONE = {"state": {}, "batchItemFailures": []}
+
+
+@pytest.fixture
+def app(settings: Settings) -> ModuleType:
+    return load_function("aggregate")
+
+
+@pytest.fixture
+def define(dynamodb: Any) -> Callable[..., Meter]:
+    def insert(*arguments: Any, **changes: Any) -> Meter:
+        meter = make_meter(*arguments, **changes)
+        MeterStore(dynamodb, "CatalogTable").insert(meter)
+        return meter
+
+    return insert
+
+
+def total(dynamodb: Any, meter: Meter) -> Decimal | None:
+    rows = UsageService(UsageStore(dynamodb, "UsageTable")).query(meter, UsageQuery()).rows
+    return rows[0].value if rows else None
+
+
+def quarantined(dynamodb: Any) -> list[Any]:
+    found = dynamodb.query(
+        TableName="UsageTable",
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": PARTITION}},
+    )
+    items: list[Any] = found["Items"]
+    return items
+
+
+def metrics_of(text: str) -> dict[str, Any]:
+    """The metrics in the output, each value by its name."""
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{") and '"_aws"' in line]
+    return {name: value[0] for line in lines for name, value in line.items() if isinstance(value, list)}
+
+
+def test_the_sample_batch_is_counted(
+    app: ModuleType, define: Callable[..., Meter], dynamodb: Any, context: LambdaContext
+) -> None:
+    meter = define(Aggregation.SUM, value_property="$.duration_ms", group_by={"method": "$.method"})
+    event = json.loads((ROOT / "events/aggregate-insert.json").read_text())
+
+    answer = app.handler(event, context)
+    app.handler(event, context)
+
+    assert answer == DONE
+    assert total(dynamodb, meter) == Decimal("52.5")
+
+
+def test_the_sample_of_a_windows_end_changes_nothing(app: ModuleType, dynamodb: Any, context: LambdaContext) -> None:
+    event = json.loads((ROOT / "events/aggregate-final-window.json").read_text())
+
+    assert app.handler(event, context) == DONE
+    assert dynamodb.scan(TableName="UsageTable")["Items"] == []
+
+
+def test_an_event_without_a_shard_is_refused(app: ModuleType, dynamodb: Any, context: LambdaContext) -> None:
+    with pytest.raises(MissingShard, match="TumblingWindowInSeconds"):
+        app.handler(stream_event([stream_record(1, make_event())], shard=None), context)
+
+    assert dynamodb.scan(TableName="UsageTable")["Items"] == []
+
+
+@pytest.mark.parametrize("name", ["MODIFY", "REMOVE"])
+def test_only_inserts_count(
+    app: ModuleType, define: Callable[..., Meter], dynamodb: Any, context: LambdaContext, name: str
+) -> None:
+    meter = define(Aggregation.COUNT)
+
+    app.handler(stream_event([stream_record(1, make_event(1)), stream_record(2, make_event(2), name)]), context)
+
+    assert total(dynamodb, meter) == 1
+
+
+def test_storage_that_fails_raises_so_that_the_batch_comes_again(
+    app: ModuleType,
+    define: Callable[..., Meter],
+    dynamodb: Any,
+    context: LambdaContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meter = define(Aggregation.COUNT)
+    event = stream_event([stream_record(1, make_event(1))])
+
+    def throttled(self: Any, *_: Any, **__: Any) -> Any:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "UpdateItem")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("botocore.client.BaseClient._make_api_call", throttled)
+        with pytest.raises(Unavailable):
+            app.handler(event, context)
+
+    assert app.handler(event, context) == DONE
+    assert total(dynamodb, meter) == 1
+
+
+def test_the_metrics_say_what_became_of_the_records(
+    app: ModuleType, define: Callable[..., Meter], context: LambdaContext, capsys: pytest.CaptureFixture[str]
+) -> None:
+    define(Aggregation.SUM)
+    broken = stream_record(9, make_event(9))
+    del broken["dynamodb"]["NewImage"]
+    records = [
+        stream_record(1, make_event(1, {"value": 1})),
+        stream_record(2, make_event(2, {"value": "many"})),
+        stream_record(3, make_event(3, {"value": 1}, type="other")),
+        stream_record(4, make_event(4, {"value": 1}, workspace=OTHER_WORKSPACE)),
+        broken,
+    ]
+
+    app.handler(stream_event(records), context)
+
+    found = metrics_of(capsys.readouterr().out)
+    assert {name: found[name] for name in ("folded_events", "rows", "unmatched", "unusable", "quarantined")} == {
+        "folded_events": 4,
+        "rows": 2,
+        "unmatched": 2,
+        "unusable": 1,
+        "quarantined": 1,
+    }
+    assert found["lag"] > 0
+
+
+def test_a_meter_made_between_two_batches_counts_from_the_second(
+    app: ModuleType, define: Callable[..., Meter], dynamodb: Any, context: LambdaContext
+) -> None:
+    app.handler(stream_event([stream_record(1, make_event(1))]), context)
+    meter = define(Aggregation.COUNT)
+
+    app.handler(stream_event([stream_record(2, make_event(2))]), context)
+
+    assert total(dynamodb, meter) == 1

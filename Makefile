@@ -2,7 +2,7 @@
 # Environments are made on first use and again when what they are made from changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build built first-key clean
+.PHONY: help run test simulate check build built first-key clean
 
 VENV := .venv
 SAM := .venv-sam
@@ -34,6 +34,11 @@ run: $(VENV)/.run-stamp ## run the service on this machine (PORT, HOST, DYNAMETE
 
 test: $(VENV)/.test-stamp $(MINISTACK)/.stamp ## run every test; ARGS="-k name" narrows
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+SEED := 1
+RUNS := 1000
+simulate: $(VENV)/.test-stamp ## seeded histories with faults: make simulate SEED=1 RUNS=10000
+	@$(VENV)/bin/python -m tests.simulation --seed $(SEED) --runs $(RUNS)
 
 check: $(VENV)/.test-stamp ## lint, formatting and types
 	$(VENV)/bin/ruff check functions layers local tests

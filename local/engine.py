@@ -6,6 +6,7 @@ told otherwise), so calls run one at a time and each in a context of DynamoDB's 
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ from unittest.mock import patch
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.serialize import ResponseSerializer
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.table import Table
 from moto.dynamodbstreams.models import dynamodbstreams_backends
 
 _ENVIRONMENT = {
@@ -32,12 +35,35 @@ _ENVIRONMENT = {
 _one_call = threading.RLock()
 _process_request = BotocoreStubber.process_request
 _get_value = ResponseSerializer.get_value
+_transact_write_items = DynamoDBBackend.transact_write_items
 
 
 def _one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
     with _one_call, localcontext() as context:
         context.prec = 38
         return _process_request(stubber, request)
+
+
+def _copied(table: Table, memo: dict[int, Any]) -> Table:
+    """Moto copies each table of a transaction before each of its actions; its stream need not be, and must not."""
+    found: Table = copy.copy(table)
+    memo[id(table)] = found
+    memo[id(table.stream_shard)] = table.stream_shard
+    found.__dict__.update({name: copy.deepcopy(value, memo) for name, value in table.__dict__.items()})
+    return found
+
+
+def _transact(backend: DynamoDBBackend, actions: list[dict[str, Any]]) -> None:
+    """A transaction that fails puts the tables' copies in their place: their streams must lead on from there."""
+    streams = [(name, table.stream_shard) for name, table in backend.tables.items() if table.stream_shard]
+    lengths = [len(stream.items) for _, stream in streams]
+    try:
+        _transact_write_items(backend, actions)
+    except BaseException:
+        for (name, stream), length in zip(streams, lengths, strict=True):
+            del stream.items[length:]
+            stream.table = backend.tables[name]
+        raise
 
 
 def _picked(serializer: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:
@@ -55,6 +81,8 @@ def embedded() -> Iterator[None]:
         patch.dict(os.environ, _ENVIRONMENT),
         patch.object(BotocoreStubber, "process_request", _one_at_a_time),
         patch.object(ResponseSerializer, "get_value", _picked),
+        patch.object(Table, "__deepcopy__", _copied, create=True),
+        patch.object(DynamoDBBackend, "transact_write_items", _transact),
     ):
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             os.environ.pop(name, None)
@@ -85,6 +113,8 @@ _LOCAL_VARIABLES = {
     "EVENT_WRITES": "put",
     # One process makes every stamp, so no clocks can differ.
     "CLOCK_SKEW_MS": "0",
+    # One process takes every request, and jobs wait for those under way (see local.requests).
+    "SETTLE_MS": "20",
 }
 EMBEDDED = Engine("moto", None, {**_LOCAL_VARIABLES, "DYNAMETER_ENDPOINT": ""})
 

@@ -50,8 +50,8 @@ class LambdaContext:
 class Functions:
     """Every function of the template, imported once, each ``app.py`` under a module name of its own.
 
-    Calls run in the caller's thread and may overlap. The first call of each function runs alone: on Lambda a cold
-    start has its process for itself, and neither boto3's sessions nor lru_cache promise more.
+    Calls run in the caller's thread and may overlap. The first call of a function is the only one of that function: on
+    Lambda a cold start has its process for itself, and lru_cache does not promise more.
     """
 
     def __init__(self, functions: Sequence[Function]) -> None:
@@ -59,12 +59,12 @@ class Functions:
         self._handlers = {one.name: load_handler(one) for one in functions}
         sys.excepthook = sys.__excepthook__  # Powertools' own prints this process's faults a second time, as JSON
         self._cold = set(self._functions)
-        self._cold_start = threading.Lock()
+        self._cold_starts = {one.name: threading.Lock() for one in functions}
 
     def invoke(self, name: str, event: Mapping[str, Any]) -> Any:
         """Call a function as Lambda does: event and result are JSON. Raises ``FunctionFailed``."""
         if name in self._cold:
-            with self._cold_start:
+            with self._cold_starts[name]:
                 result = self._call(name, event)
                 self._cold.discard(name)
                 return result

@@ -17,6 +17,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.lanes import ShardLanes
 from local.shard import Delivery, ShardDelivery
 
 _log = logging.getLogger("local.pump")
@@ -52,7 +53,7 @@ def _plain(value: Any) -> Any:
 class _Shard:
     """A shard's reader: its iterator, and the delivery that it feeds."""
 
-    def __init__(self, description: Mapping[str, Any], delivery: ShardDelivery) -> None:
+    def __init__(self, description: Mapping[str, Any], delivery: ShardDelivery | ShardLanes) -> None:
         self.id: str = description["ShardId"]
         self.parent: str | None = description.get("ParentShardId")
         self.delivery = delivery
@@ -117,6 +118,8 @@ class StreamPump:
             moved |= self._read(shard)
             while not self._stopping and shard.delivery.step(self._wall_clock()):
                 moved = True
+            if shard.delivery.is_busy:
+                self._busy_until = max(self._busy_until, now_s + BUSY_FOR_S)
             if shard.delivery.finished:
                 self._described_at = float("-inf")  # its children may begin
         return moved
@@ -148,7 +151,8 @@ class StreamPump:
             found = self._client.describe_stream(StreamArn=self._stream_arn, **start)["StreamDescription"]
             for one in found["Shards"]:
                 if one["ShardId"] not in self._shards:
-                    delivery = ShardDelivery(self._delivery, one["ShardId"], self._stream_arn, self._invoke)
+                    make = ShardLanes if self._delivery.lanes > 1 else ShardDelivery
+                    delivery = make(self._delivery, one["ShardId"], self._stream_arn, self._invoke)
                     self._shards[one["ShardId"]] = _Shard(one, delivery)
             if "LastEvaluatedShardId" not in found:
                 return
@@ -163,7 +167,7 @@ class StreamPump:
 
     def _read(self, shard: _Shard) -> bool:
         """Fetch records unless some wait already; True where any came."""
-        if shard.delivery.backlog or shard.exhausted:
+        if shard.delivery.is_full or shard.exhausted:
             return False
         if shard.iterator is None:
             shard.iterator = self._position(shard)
@@ -177,7 +181,8 @@ class StreamPump:
         records = answer["Records"]
         if records:
             shard.last_read = records[-1]["dynamodb"]["SequenceNumber"]
-            shard.delivery.offer([lambda_record(one, self._stream_arn) for one in records])
+            sent = [lambda_record(one, self._stream_arn) for one in records]
+            shard.delivery.offer([one for one in sent if self._delivery.filter.admits(one)])
         if shard.iterator is None:
             shard.exhausted = True
             shard.delivery.end()

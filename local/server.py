@@ -33,6 +33,7 @@ from local.gateway import (
     message,
     proxy_event,
 )
+from local.requests import RequestsUnderWay
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -49,7 +50,15 @@ class Application:
     ``after_call`` runs after each invocation; the stream pump listens there for work.
     """
 
-    def __init__(self, router: Router, authorizer: Authorizer, invoke: Invoke, after_call: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        router: Router,
+        authorizer: Authorizer,
+        invoke: Invoke,
+        after_call: Callable[[], None],
+        under_way: RequestsUnderWay,
+    ) -> None:
+        self._under_way = under_way
         self._router = router
         self._authorizer = authorizer
         self._invoke = invoke
@@ -97,7 +106,8 @@ class Application:
 
     def _call(self, function: str, event: Mapping[str, Any]) -> HttpAnswer:
         try:
-            result = self._invoke(function, event)
+            with self._under_way.one():
+                result = self._invoke(function, event)
         finally:
             self._after_call()
         if len(json.dumps(result).encode()) > MAX_EVENT_BYTES:

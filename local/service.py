@@ -25,6 +25,7 @@ from local.engine import Engine, connected, forget_iterator
 from local.functions import Functions, merged_environment
 from local.gateway import Router
 from local.pump import StreamPump
+from local.requests import RequestsUnderWay
 from local.server import Application, listening
 from local.shard import Delivery
 from local.template import Template, create_tables
@@ -35,6 +36,8 @@ TABLE_PREFIX = "dynameter-local-"
 
 _OVERRIDABLE = ("EVENT_WRITES", "EVENT_RETENTION_DAYS", "POWERTOOLS_LOG_LEVEL")
 """Variables of the functions that the caller's environment may set."""
+JOBS_TABLE = "CatalogTable"
+"""The table whose stream brings jobs."""
 
 InstallKey = Callable[[Settings], None]
 
@@ -69,14 +72,15 @@ def running(
         stack.enter_context(_no_metrics())
         functions = Functions(template.functions())
         install_key(settings)
-        pumps = tuple(_pumps(template, engine, client, functions, table_prefix))
+        under_way = RequestsUnderWay()
+        pumps = tuple(_pumps(template, engine, client, functions, under_way, table_prefix))
 
         def nudge() -> None:
             for pump in pumps:
                 pump.nudge()
 
         authorizer = Authorizer(template.authorizer(), functions.invoke)
-        application = Application(Router(template.routes()), authorizer, functions.invoke, nudge)
+        application = Application(Router(template.routes()), authorizer, functions.invoke, nudge, under_way)
         url = stack.enter_context(listening(application, host, port))
         for pump in pumps:
             pump.start()
@@ -119,16 +123,22 @@ def _no_metrics() -> Iterator[None]:
 
 
 def _pumps(
-    template: Template, engine: Engine, client: Any, functions: Functions, table_prefix: str
+    template: Template,
+    engine: Engine,
+    client: Any,
+    functions: Functions,
+    under_way: RequestsUnderWay,
+    table_prefix: str,
 ) -> Iterator[StreamPump]:
     streams = streams_client(engine)
     for mapping in template.stream_mappings():
         table = client.describe_table(TableName=table_prefix + mapping.table)["Table"]
+        invoke = partial(functions.invoke, mapping.function)
         yield StreamPump(
             streams,
             table["LatestStreamArn"],
             Delivery.of(mapping.properties),
-            partial(functions.invoke, mapping.function),
+            under_way.settled(invoke) if mapping.table == JOBS_TABLE else invoke,
             idle_poll_s=engine.idle_poll_s,
             forget_iterator=forget_iterator if engine.is_embedded else lambda _: None,
         )

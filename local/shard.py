@@ -12,9 +12,11 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from local.filters import RecordFilter
 
 _log = logging.getLogger("local.pump")
 
@@ -31,6 +33,7 @@ _SUPPORTED = frozenset(
         "BatchSize",
         "BisectBatchOnFunctionError",
         "DestinationConfig",
+        "FilterCriteria",
         "FunctionResponseTypes",
         "MaximumBatchingWindowInSeconds",
         "ParallelizationFactor",
@@ -54,6 +57,8 @@ class Delivery:
     bisect: bool = False
     partial_responses: bool = False
     starting_position: str = "TRIM_HORIZON"
+    lanes: int = 1
+    filter: RecordFilter = field(default_factory=RecordFilter)
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> Delivery:
@@ -61,14 +66,21 @@ class Delivery:
         unknown = properties.keys() - _SUPPORTED
         if unknown:
             raise UnsupportedMapping(f"the local stream pump does not do {', '.join(sorted(unknown))}")
-        if properties.get("ParallelizationFactor", 1) != 1:
-            raise UnsupportedMapping("the local stream pump does ParallelizationFactor 1 only")
+        lanes, window_s = int(properties.get("ParallelizationFactor", 1)), properties.get("TumblingWindowInSeconds", 0)
+        if lanes > 1 and window_s:
+            raise UnsupportedMapping("a tumbling window needs a ParallelizationFactor of 1")
+        try:
+            admitted = RecordFilter.of(properties.get("FilterCriteria"))
+        except ValueError as error:
+            raise UnsupportedMapping(str(error)) from error
         return cls(
             batch_size=int(properties.get("BatchSize", 100)),
-            window_s=int(properties.get("TumblingWindowInSeconds", 0)),
+            window_s=int(window_s),
             bisect=bool(properties.get("BisectBatchOnFunctionError", False)),
             partial_responses="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
             starting_position=str(properties["StartingPosition"]),
+            lanes=lanes,
+            filter=admitted,
         )
 
 
@@ -105,7 +117,8 @@ class ShardDelivery:
         self._pending: deque[_Pending] = deque()
         self._sizes: list[int] = []  # after a failure: how many records each coming batch takes
         self._failures = 0
-        self._ready_at = 0.0
+        self.ready_at = 0.0
+        """Before this instant, nothing is tried again."""
         self._window_start: int | None = None
         self._state: Any = {}
         self._ended = False
@@ -114,6 +127,16 @@ class ShardDelivery:
     def backlog(self) -> int:
         """How many records wait."""
         return len(self._pending)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether records wait, so that no more should be read."""
+        return bool(self._pending)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether work goes on by itself; never here, where ``step`` does it."""
+        return False
 
     @property
     def finished(self) -> bool:
@@ -134,7 +157,7 @@ class ShardDelivery:
 
     def step(self, now_s: float) -> bool:
         """Make at most one invocation; True where there may be more to do at once."""
-        if now_s < self._ready_at:
+        if now_s < self.ready_at:
             return False
         if self._window_is_over(now_s):
             return self._attempt(now_s, self._close_window)
@@ -146,7 +169,7 @@ class ShardDelivery:
         except Exception as error:
             self._failures += 1
             pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures - 1, 16))
-            self._ready_at = now_s + pause
+            self.ready_at = now_s + pause
             _log.warning(
                 "shard %s: attempt %d failed: %s; again in %.1f s", self._shard_id, self._failures, error, pause
             )

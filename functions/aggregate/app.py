@@ -18,6 +18,7 @@ from dynameter.events.store import decode_item
 from dynameter.meters.meter import Generation, Meter
 from dynameter.meters.reader import compile_reader
 from dynameter.meters.store import MeterStore
+from dynameter.rebuild.store import JobStore
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.observability import logger, publish_counts
 from dynameter.runtime.settings import Settings
@@ -32,12 +33,14 @@ def aggregator() -> Aggregator:
     """The one aggregator of this process."""
     settings = Settings.from_env(os.environ)
     client = create_client(settings)
+    clock = SystemClock()
+    jobs = JobStore(client, settings.catalog_table, clock, settings.settle_ms * 1_000)
     return Aggregator(
         DefinitionCache(MeterStore(client, settings.catalog_table), compile_reader, _report_broken_meter),
-        UsageStore(client, settings.usage_table),
+        UsageStore(client, settings.usage_table, jobs=jobs),
         QuarantineStore(client, settings.usage_table),
         decode_item,
-        SystemClock(),
+        clock,
     )
 
 
@@ -53,7 +56,7 @@ def _report(outcome: Outcome) -> None:
     for fault in outcome.faults:
         logger.error(
             "a meter's reader raised; the event does not count in it",
-            extra={"meter": fault.series.meter_id, "sequence": str(fault.sequence), "error": repr(fault.error)},
+            extra={"meter": fault.series.meter_id, "position": fault.position, "error": repr(fault.error)},
         )
     publish_counts(
         {

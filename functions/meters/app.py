@@ -5,45 +5,143 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dynameter.usage.service import UsageService
 from ulid import ULID
 
 from dynameter.access.principal import METERS_WRITE, USAGE_READ
 from dynameter.clock import SystemClock
+from dynameter.corrections.jobs import Candidates, VoidWorker
+from dynameter.corrections.preview import Previewer
+from dynameter.corrections.service import VoidService
+from dynameter.corrections.store import VoidStore
+from dynameter.dialects.dynameter import explain
+from dynameter.dialects.dynameter import recount as meter_recount
+from dynameter.dialects.dynameter import state as meter_state
+from dynameter.dialects.dynameter import voids as event_voids
+from dynameter.dialects.openmeter_v1 import listing as v1_listing
 from dynameter.dialects.openmeter_v1 import meters as v1
 from dynameter.dialects.openmeter_v1 import query as v1_query
+from dynameter.dialects.openmeter_v1 import subjects as v1_subjects
+from dynameter.dialects.openmeter_v1 import usage_lists
 from dynameter.dialects.openmeter_v1.problems import problem as v1_problem
+from dynameter.dialects.openmeter_v2 import listing as v2_listing
+from dynameter.dialects.openmeter_v3 import listing as v3_listing
 from dynameter.dialects.openmeter_v3 import meters as v3
 from dynameter.dialects.openmeter_v3 import query as v3_query
+from dynameter.dialects.openmeter_v3.problems import problem as v3_problem
 from dynameter.dialects.zuplo import meters as zuplo
 from dynameter.dialects.zuplo import query as zuplo_query
 from dynameter.dialects.zuplo.problems import problem as zuplo_problem
 from dynameter.errors import DynameterError
+from dynameter.events.browser import EventBrowser
+from dynameter.events.history import EventHistory
+from dynameter.events.listing import EventLister
+from dynameter.events.marks import EventMarks
 from dynameter.http.lambda_proxy import Endpoint, dispatch
 from dynameter.http.message import Request, Response
 from dynameter.meters.service import MeterService
 from dynameter.meters.store import MeterStore
+from dynameter.rebuild.progress import RebuildProgress
+from dynameter.rebuild.store import JobStore
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.settings import Settings
+from dynameter.subjects.service import SubjectService
+from dynameter.subjects.store import SubjectStore
+from dynameter.usage.edges import EdgeReader
+from dynameter.usage.presence import PresenceStore
+from dynameter.usage.recount import RawReader
+from dynameter.usage.repair import RecountService
+from dynameter.usage.service import UsageService
 from dynameter.usage.store import UsageStore
+from dynameter.usage.subjects import UsedSubjects
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 _clock = SystemClock()
 
 _Problem = Callable[[DynameterError, str], Response]
 _Manage = Callable[[Request, MeterService], Response]
 _Query = Callable[[Request, MeterService, UsageService], Response]
+_ListUsed = Callable[[Request, MeterService, UsedSubjects], Response]
+_Browse = Callable[[Request, EventBrowser], Response]
+_Subjects = Callable[[Request, SubjectService], Response]
+
+
+@lru_cache(maxsize=1)
+def storage() -> tuple[Settings, DynamoDBClient]:
+    """The settings and the one client of all services."""
+    settings = Settings.from_env(os.environ)
+    return settings, create_client(settings)
 
 
 @lru_cache(maxsize=1)
 def services() -> tuple[MeterService, UsageService]:
     """The services, made once a cold start."""
-    settings = Settings.from_env(os.environ)
-    client = create_client(settings)
+    settings, client = storage()
     store = MeterStore(client, settings.catalog_table)
-    meters = MeterService(store, _clock, lambda: str(ULID()), settings.clock_skew_ms)
-    return meters, UsageService(UsageStore(client, settings.usage_table))
+    meters = MeterService(store, _clock, lambda: str(ULID()), settings.clock_skew_ms, settings.settle_ms)
+    return meters, UsageService(UsageStore(client, settings.usage_table), _edges())
+
+
+@lru_cache(maxsize=1)
+def used_subjects() -> UsedSubjects:
+    """The subjects that meters have seen."""
+    settings, client = storage()
+    presence = PresenceStore(client, settings.usage_table)
+    return UsedSubjects(UsageStore(client, settings.usage_table), presence, _edges())
+
+
+def _edges() -> EdgeReader:
+    settings, client = storage()
+    return EdgeReader(EventHistory(client, settings), _clock, settings.event_retention_days)
+
+
+@lru_cache(maxsize=1)
+def browser() -> EventBrowser:
+    """The stored events as people read them."""
+    settings, client = storage()
+    history = EventHistory(client, settings)
+    return EventBrowser(EventLister(history, _clock), history, MeterStore(client, settings.catalog_table))
+
+
+@lru_cache(maxsize=1)
+def rebuilds() -> RebuildProgress:
+    """How far the rebuilds of meters are."""
+    settings, client = storage()
+    return RebuildProgress(JobStore(client, settings.catalog_table, _clock, settings.settle_ms * 1_000))
+
+
+@lru_cache(maxsize=1)
+def voids() -> VoidService:
+    """The voids of events."""
+    settings, client = storage()
+    settle_us = settings.settle_ms * 1_000
+    history, marks = EventHistory(client, settings), EventMarks(client, settings, _clock)
+    store, candidates = VoidStore(client, settings.catalog_table), Candidates(marks, history)
+    jobs = JobStore(client, settings.catalog_table, _clock, settle_us)
+    worker = VoidWorker(store, marks, candidates, jobs, _clock)
+    meters = MeterStore(client, settings.catalog_table)
+    previewer = Previewer(candidates, RawReader(history, _clock), meters, _clock)
+    return VoidService(store, worker, previewer, _clock, lambda: str(ULID()), settle_us)
+
+
+@lru_cache(maxsize=1)
+def recounts() -> RecountService:
+    """Usage beside its raw events, and its repair."""
+    settings, client = storage()
+    settle_us = settings.settle_ms * 1_000
+    jobs = JobStore(client, settings.catalog_table, _clock, settle_us)
+    rows = UsageStore(client, settings.usage_table, jobs=jobs)
+    return RecountService(services()[1], rows, RawReader(EventHistory(client, settings), _clock), _clock, settle_us)
+
+
+@lru_cache(maxsize=1)
+def subjects() -> SubjectService:
+    """The subjects that people have named."""
+    settings, client = storage()
+    return SubjectService(SubjectStore(client, settings.catalog_table), _clock, lambda: str(ULID()))
 
 
 def _read(answer: _Manage, problem: _Problem) -> Endpoint:
@@ -56,6 +154,32 @@ def _write(answer: _Manage, problem: _Problem) -> Endpoint:
 
 def _query(answer: _Query, problem: _Problem) -> Endpoint:
     return Endpoint(USAGE_READ, lambda request: answer(request, *services()), problem)
+
+
+def _list_used(answer: _ListUsed, problem: _Problem) -> Endpoint:
+    return Endpoint(USAGE_READ, lambda request: answer(request, services()[0], used_subjects()), problem)
+
+
+def _group_values(problem: _Problem) -> Endpoint:
+    return _query(lambda request, meters, usage: usage_lists.list_group_values(request, meters, usage, _clock), problem)
+
+
+def _browse(answer: _Browse, problem: _Problem) -> Endpoint:
+    return Endpoint(USAGE_READ, lambda request: answer(request, browser()), problem)
+
+
+def _voids(scope: str, answer: Callable[[Request, VoidService], Response]) -> Endpoint:
+    return Endpoint(scope, lambda request: answer(request, voids()), v1_problem)
+
+
+def _recount() -> Endpoint:
+    return Endpoint(
+        METERS_WRITE, lambda request: meter_recount.recount_meter(request, services()[0], recounts()), v1_problem
+    )
+
+
+def _subjects(scope: str, answer: _Subjects) -> Endpoint:
+    return Endpoint(scope, lambda request: answer(request, subjects()), v1_problem)
 
 
 def _v1_routes(base: str, meters: Any, query: Any, problem: _Problem) -> dict[str, Endpoint]:
@@ -88,6 +212,26 @@ ROUTES: Mapping[str, Endpoint] = {
     **_v1_routes("/v3/metering/{bucketId}/meters", zuplo, zuplo_query, zuplo_problem),
     **_v3_routes("/api/v3/openmeter/meters"),
     **_v3_routes("/v3/openmeter/meters"),
+    "GET /api/v1/meters/{meterIdOrSlug}/subjects": _list_used(usage_lists.list_subjects, v1_problem),
+    "GET /api/v1/meters/{meterIdOrSlug}/group-by/{groupByKey}/values": _group_values(v1_problem),
+    "GET /v3/metering/{bucketId}/meters/{meterIdOrSlug}/group-by/{groupByKey}/values": _group_values(zuplo_problem),
+    "GET /api/v1/events": _browse(lambda request, found: v1_listing.list_events(request, found, _clock), v1_problem),
+    "GET /api/v2/events": _browse(v2_listing.list_events, v1_problem),
+    "GET /api/v3/openmeter/events": _browse(v3_listing.list_events, v3_problem),
+    "GET /v3/openmeter/events": _browse(v3_listing.list_events, v3_problem),
+    "GET /v1/{workspace_id}/meters/{slug}/state": _read(
+        lambda request, found: meter_state.get_state(request, found, rebuilds()), v1_problem
+    ),
+    "POST /v1/{workspace_id}/meters/{slug}/recount": _recount(),
+    "POST /v1/{workspace_id}/voids": _voids(METERS_WRITE, event_voids.create_void),
+    "GET /v1/{workspace_id}/voids": _voids(USAGE_READ, event_voids.list_voids),
+    "GET /v1/{workspace_id}/voids/{void_id}": _voids(USAGE_READ, event_voids.get_void),
+    "DELETE /v1/{workspace_id}/voids/{void_id}": _voids(METERS_WRITE, event_voids.delete_void),
+    "GET /v1/{workspace_id}/events/explain": _browse(explain.explain_event, v1_problem),
+    "POST /api/v1/subjects": _subjects(METERS_WRITE, v1_subjects.upsert_subjects),
+    "GET /api/v1/subjects": _subjects(USAGE_READ, v1_subjects.list_subjects),
+    "GET /api/v1/subjects/{subjectIdOrKey}": _subjects(USAGE_READ, v1_subjects.get_subject),
+    "DELETE /api/v1/subjects/{subjectIdOrKey}": _subjects(METERS_WRITE, v1_subjects.delete_subject),
 }
 
 

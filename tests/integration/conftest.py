@@ -27,6 +27,7 @@ from botocore.config import Config
 from local.engine import Engine, choose, connected
 from local.service import streams_client
 from local.template import ROOT, Template, create_tables
+from tests.running_server import Server, running_server
 
 MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
 READY_S = 30
@@ -94,6 +95,20 @@ def engine_choice(request: pytest.FixtureRequest) -> Engine:
         raise
     outcomes[request.param] = "ran" + (f", {found.endpoint}" if found.endpoint else "")
     return found
+
+
+@pytest.fixture
+def server(engine_choice: Engine) -> Iterator[Server]:
+    """A local server on the engine, with tables of its own that go when it stops."""
+    prefix = f"test-{uuid.uuid4().hex[:12]}-"
+    endpoint = engine_choice.endpoint or ""
+    with running_server({"DYNAMETER_ENDPOINT": endpoint, "DYNAMETER_TABLE_PREFIX": prefix}) as found:
+        yield found
+    if endpoint:
+        with connected(engine_choice):
+            client = boto3.client("dynamodb", endpoint_url=endpoint)
+            for definition in Template.load().table_definitions():
+                client.delete_table(TableName=prefix + definition["TableName"])
 
 
 @pytest.fixture

@@ -8,15 +8,9 @@ import signal
 import subprocess
 import sys
 import urllib.request
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
-import pytest
-
-from local.engine import Engine, connected
-from local.template import ROOT, Template
+from local.template import ROOT
 from tests.conformance.polling import eventually
 from tests.running_server import Server, running_server
 
@@ -51,20 +45,6 @@ def events(start: int, count: int) -> list[dict[str, Any]]:
 def usage(server: Server, meter: str) -> list[tuple[str, float]]:
     answer = call(server, "GET", f"/api/v1/meters/{meter}/query?groupBy=subject")
     return [(row["subject"], row["value"]) for row in answer["data"]]
-
-
-@pytest.fixture
-def server(engine_choice: Engine) -> Iterator[Server]:
-    """A local server on the engine, with tables of its own that go when it stops."""
-    prefix = f"test-{uuid.uuid4().hex[:12]}-"
-    endpoint = engine_choice.endpoint or ""
-    with running_server({"DYNAMETER_ENDPOINT": endpoint, "DYNAMETER_TABLE_PREFIX": prefix}) as found:
-        yield found
-    if endpoint:
-        with connected(engine_choice):
-            client = boto3.client("dynamodb", endpoint_url=endpoint)
-            for definition in Template.load().table_definitions():
-                client.delete_table(TableName=prefix + definition["TableName"])
 
 
 def test_events_become_usage_and_count_once_however_often_they_are_sent(server: Server) -> None:

@@ -87,22 +87,50 @@ def test_events_are_kept_for_ever_or_at_least_35_days(days: str, allowed: bool) 
     assert bool(re.fullmatch(pattern, days)) is allowed
 
 
+def mapping_of(function: str) -> Any:
+    return next(one.properties for one in TEMPLATE.stream_mappings() if one.function == function)
+
+
 @pytest.mark.parametrize("mapping", TEMPLATE.stream_mappings(), ids=lambda one: one.function)
-def test_a_stream_mapping_carries_shard_ids_and_loses_nothing(mapping: Any) -> None:
+def test_a_stream_mapping_loses_nothing(mapping: Any) -> None:
     properties = mapping.properties
+
+    assert properties["StartingPosition"] == "TRIM_HORIZON"
+    assert properties["DestinationConfig"]["OnFailure"]["Type"] == "S3"
+    assert "MaximumRetryAttempts" not in properties
+    assert "MaximumRecordAgeInSeconds" not in properties
+
+
+def test_the_events_stream_carries_shard_ids_in_order() -> None:
+    properties = mapping_of("AggregateFunction")
 
     assert properties["ParallelizationFactor"] == 1
     assert properties["TumblingWindowInSeconds"] > 0
-    assert properties["StartingPosition"] == "TRIM_HORIZON"
     assert properties["BisectBatchOnFunctionError"] is True
     assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert properties["DestinationConfig"]["OnFailure"]["Type"] == "S3"
-    assert "MaximumRetryAttempts" not in properties
+
+
+def test_only_running_jobs_reach_the_rebuild_and_each_alone() -> None:
+    properties = mapping_of("RebuildFunction")
+    admits = Delivery.of(properties).filter.admits
+
+    def change(sort_key: str, state: str | None) -> dict[str, Any]:
+        image = {} if state is None else {"NewImage": {"state": {"S": state}}}
+        return {"dynamodb": {"Keys": {"pk": {"S": "w.x"}, "sk": {"S": sort_key}}, **image}}
+
+    assert properties["BatchSize"] == 1
+    assert admits(change("j.rebuild.x.1", "running"))
+    assert not admits(change("j.rebuild.x.1", "done"))
+    assert not admits(change("j.rebuild.x.1", None))
+    assert not admits(change("m.x", "running"))
 
 
 @pytest.mark.parametrize("mapping", TEMPLATE.stream_mappings(), ids=lambda one: one.function)
 def test_the_local_pump_honours_every_setting_of_a_mapping(mapping: Any) -> None:
-    assert Delivery.of(mapping.properties).window_s == mapping.properties["TumblingWindowInSeconds"]
+    delivery = Delivery.of(mapping.properties)
+
+    assert delivery.window_s == mapping.properties.get("TumblingWindowInSeconds", 0)
+    assert delivery.lanes == mapping.properties["ParallelizationFactor"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.name)
@@ -138,6 +166,7 @@ def test_the_functions_agree_on_one_environment_that_settings_read() -> None:
     assert {settings.events_table, settings.usage_table, settings.catalog_table} == set(TABLES)
     assert settings.endpoint is None
     assert settings.clock_skew_ms >= 500
+    assert settings.settle_ms >= 2 * 29_000, "a request that writes must have ended by then"
     assert settings.event_retention_days == 0
 
 

@@ -145,6 +145,8 @@ def stream_form(item: dict[str, Any]) -> dict[str, Any]:
     data=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=3_000),
     extensions=st.none() | _texts,
     retention=st.sampled_from([0, 35]),
+    toggles=st.lists(st.integers(0, 2**53), max_size=3).map(tuple),
+    void=st.none() | _texts,
 )
 def test_every_item_reads_back_from_client_and_stream(
     source: str,
@@ -155,8 +157,10 @@ def test_every_item_reads_back_from_client_and_stream(
     data: str | None,
     extensions: str | None,
     retention: int,
+    toggles: tuple[int, ...],
+    void: str | None,
 ) -> None:
-    event = Event(WORKSPACE, source, id_, type_, subject, time_us, data, extensions, b"\x00\xff" * 8, 7)
+    event = Event(WORKSPACE, source, id_, type_, subject, time_us, data, extensions, b"\x00\xff" * 8, 7, toggles, void)
 
     item = encode_item(event, retention)
 
@@ -197,6 +201,7 @@ def test_data_is_not_deflated_in_vain() -> None:
         ({"r": {"N": "1200"}}, 3),
         ({"r": {"N": "-12"}}, 3),
         ({"pk": {"S": "a"}, "s": {"S": "b"}}, 5),
+        ({"v": {"L": [{"N": "1"}, {"N": "123"}]}}, 1 + 3 + 3 + 4),
     ],
 )
 def test_sizes_follow_the_documented_rule(item: dict[str, Any], size: int) -> None:
@@ -206,6 +211,24 @@ def test_sizes_follow_the_documented_rule(item: dict[str, Any], size: int) -> No
 @pytest.mark.parametrize(("size", "units"), [(0, 1), (1_021, 1), (1_022, 1), (1_023, 2), (2_046, 2), (2_047, 3)])
 def test_a_write_unit_is_a_kilobyte_begun(size: int, units: int) -> None:
     assert write_units({"pk": {"S": "x" * size}}) == units
+
+
+def test_an_event_that_was_never_voided_pays_nothing_for_it() -> None:
+    assert not {"v", "i"} & set(encode_item(EVENT))
+
+
+@pytest.mark.parametrize(("toggles", "voided"), [((), False), ((5,), True), ((5, 6), False), ((5, 6, 9), True)])
+def test_an_event_is_void_after_an_odd_number_of_toggles(toggles: tuple[int, ...], voided: bool) -> None:
+    assert replace(EVENT, toggles=toggles).voided is voided
+
+
+@pytest.mark.parametrize(
+    ("instant", "counted"), [(10, False), (11, True), (20, True), (21, False), (30, False), (31, True)]
+)
+def test_whether_an_event_counted_is_asked_of_the_moment_before_an_instant(instant: int, counted: bool) -> None:
+    event = replace(EVENT, ingested_at_us=10, toggles=(20, 30))
+
+    assert event.counted_before(instant) is counted
 
 
 def test_an_event_expires_only_where_that_is_set() -> None:
@@ -253,6 +276,9 @@ def test_an_item_that_lacks_an_attribute_is_broken(name: str) -> None:
         {"d": {"B": zlib.compress(b"\xff")}},
         {"e": {"N": "1"}},
         {"e": "x"},
+        {"v": {"L": [{"S": "soon"}]}},
+        {"v": {"N": "1"}},
+        {"i": {"N": "1"}},
     ],
 )
 def test_a_broken_item_is_told_as_such(change: dict[str, Any]) -> None:

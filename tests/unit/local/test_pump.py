@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.filters import RecordFilter
 from local.pump import StreamPump, lambda_record
 from local.shard import Delivery
 
@@ -184,6 +185,16 @@ def test_a_passing_fault_keeps_the_iterator() -> None:
 
     assert function.numbers == [1, 2, 3]
     assert len(stream.asked) == 1
+
+
+def test_records_that_the_filter_keeps_back_are_passed_over() -> None:
+    stream, function = Stream({"a": (None, [1, 2, 3], False)}), Collector()
+    nothing = RecordFilter.of({"Filters": [{"Pattern": '{"eventName": ["MODIFY"]}'}]})
+    one = StreamPump(stream, ARN, Delivery(batch_size=10, filter=nothing), function)
+
+    moved = [one.turn(now) for now in range(3)]
+
+    assert (function.numbers, moved) == ([], [True, True, False])
 
 
 def test_used_iterators_are_let_go() -> None:

@@ -305,7 +305,12 @@ def test_every_record_is_delivered_in_order_whatever_fails(
 
 @pytest.mark.parametrize(
     "properties",
-    [{"FilterCriteria": {}}, {"MaximumRetryAttempts": 3}, {"ParallelizationFactor": 2}],
+    [
+        {"FilterCriteria": {"Filters": [{"Pattern": '{"eventName": [{"anything-but": "REMOVE"}]}'}]}},
+        {"FilterCriteria": {"Filters": [{"Pattern": "{"}]}},
+        {"MaximumRetryAttempts": 3},
+        {"ParallelizationFactor": 2, "TumblingWindowInSeconds": 900},
+    ],
 )
 def test_a_mapping_that_the_pump_cannot_honour_is_refused(properties: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedMapping):

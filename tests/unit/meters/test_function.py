@@ -26,8 +26,29 @@ ANSWERS = {
     "query-v1": 200,
     "query-post-v1": 200,
     "query-zuplo": 200,
+    "query-csv-v1": 200,
+    "used-subjects-v1": 200,
+    "group-values-v1": 200,
+    "group-values-zuplo": 200,
     # No id can be known before its meter is made: sam local invoke needs one put into this payload.
     "query-v3": 404,
+    "list-events-v1": 200,
+    "list-events-v2": 200,
+    "list-events-v3": 200,
+    # No event is stored here.
+    "explain-event": 404,
+    "upsert-subjects": 200,
+    "list-subjects": 200,
+    "get-subject": 404,
+    "delete-subject": 404,
+    "create-void": 201,
+    "preview-void": 200,
+    "list-voids": 200,
+    # No void is known here.
+    "get-void": 404,
+    "delete-void": 404,
+    "recount": 200,
+    "state": 200,
 }
 
 

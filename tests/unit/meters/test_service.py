@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,9 +10,11 @@ import pytest
 from dynameter.errors import AlreadyExists, InvalidInput, NotFound, Unavailable, VersionConflict
 from dynameter.meters.meter import Aggregation, Generation, Meter, MeterChange, MeterDraft
 from dynameter.meters.service import LEAST_MARGIN_US, MeterOrder, MeterService
+from dynameter.rebuild.job import Job, rebuild_key
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE, ManualClock
 
 SKEW_MS = 500
+SETTLE_MS = 60_000
 
 
 class MemoryStore:
@@ -20,6 +22,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.meters: dict[str, Meter] = {}
+        self.jobs: list[Job] = []
         self.writes = 0
         self.before_write: Callable[[], None] | None = None
 
@@ -35,18 +38,20 @@ class MemoryStore:
     def get_by_slug(self, workspace: str, slug: str) -> Meter | None:
         return next((one for one in self.load_live(workspace) if one.slug == slug), None)
 
-    def insert(self, meter: Meter) -> None:
+    def insert(self, meter: Meter, jobs: Sequence[Job] = ()) -> None:
         self._begin()
         if self.get_by_slug(meter.workspace, meter.slug):
             raise AlreadyExists("meter with the same slug already exists")
         self.meters[meter.id] = meter
+        self.jobs += jobs
 
-    def replace(self, meter: Meter) -> None:
+    def replace(self, meter: Meter, jobs: Sequence[Job] = ()) -> None:
         self._begin()
         stored = self.meters[meter.id]
         if stored.version != meter.version - 1 or stored.deleted_at_us is not None:
             raise VersionConflict("changed")
         self.meters[meter.id] = meter
+        self.jobs += jobs
 
     def move_deleted(self, meter: Meter) -> None:
         self.replace(meter)
@@ -68,7 +73,7 @@ def store() -> MemoryStore:
 @pytest.fixture
 def service(store: MemoryStore, clock: ManualClock) -> MeterService:
     numbers = iter(range(10_000))
-    return MeterService(store, clock, lambda: f"01KFHZ0J4VPJ4P5D0M3Q1N{next(numbers):04d}", SKEW_MS)
+    return MeterService(store, clock, lambda: f"01KFHZ0J4VPJ4P5D0M3Q1N{next(numbers):04d}", SKEW_MS, SETTLE_MS)
 
 
 def draft(slug: str = "tokens", **changed: object) -> MeterDraft:
@@ -90,8 +95,18 @@ def change(meter: Meter, **changed: object) -> MeterChange:
 def test_a_new_meter_has_one_generation_that_counts_from_now_on(service: MeterService, clock: ManualClock) -> None:
     began = clock.now
     meter = service.create(WORKSPACE, draft())
-    assert meter.generations == (Generation(1, {"model": "$.model"}, began + SKEW_MS * 1_000, complete=True),)
+    assert meter.generations == (Generation(1, {"model": "$.model"}, began + SKEW_MS * 1_000, complete=False),)
     assert meter.active_generation.number == 1
+
+
+def test_what_came_before_a_new_meter_is_left_to_a_job_written_with_it(
+    service: MeterService, store: MemoryStore
+) -> None:
+    meter = service.create(WORKSPACE, draft())
+    (job,) = store.jobs
+    assert job.key == rebuild_key(WORKSPACE, meter.id, 1)
+    assert job.not_before_us == meter.active_generation.live_from_us + SETTLE_MS * 1_000
+    assert job.details == {"meter": meter.id, "generation": 1}
 
 
 def test_creating_answers_when_the_meter_is_live(service: MeterService, clock: ManualClock) -> None:
@@ -178,22 +193,31 @@ def test_an_unchanged_group_by_keeps_the_generation_and_does_not_wait(
     assert clock.now == before
 
 
-def test_another_group_by_starts_a_generation_that_takes_over(service: MeterService, clock: ManualClock) -> None:
+def test_another_group_by_starts_a_generation_while_the_old_one_answers(
+    service: MeterService, store: MemoryStore, clock: ManualClock
+) -> None:
     meter = service.create(WORKSPACE, draft())
     clock.advance(60)
     updated = service.update(WORKSPACE, meter.slug, change(meter, group_by={"route": "$.route"}))
     assert [one.number for one in updated.generations] == [1, 2]
-    assert updated.generations[0] == meter.generations[0]
-    assert updated.active_generation.group_by == updated.group_by == {"route": "$.route"}
-    assert clock.now >= updated.active_generation.live_from_us
+    assert updated.generations[0] == meter.generations[0] == updated.active_generation
+    assert updated.generations[1].group_by == updated.group_by == {"route": "$.route"}
+    assert clock.now >= updated.generations[1].live_from_us
+    assert [job.key for job in store.jobs] == [rebuild_key(WORKSPACE, meter.id, number) for number in (1, 2)]
 
 
-def test_only_the_last_two_generations_are_kept(service: MeterService) -> None:
+def test_a_change_without_another_group_by_starts_no_job(service: MeterService, store: MemoryStore) -> None:
+    meter = service.create(WORKSPACE, draft())
+    service.update(WORKSPACE, meter.slug, change(meter, name="Tokens"))
+    assert len(store.jobs) == 1
+
+
+def test_another_change_takes_the_place_of_an_unfinished_one(service: MeterService) -> None:
     meter = service.create(WORKSPACE, draft())
     for key in ("a", "b", "c"):
         meter = service.update(WORKSPACE, meter.slug, change(meter, group_by={key: f"$.{key}"}))
-    assert [one.number for one in meter.generations] == [3, 4]
-    assert meter.active == 4
+    assert [one.number for one in meter.generations] == [1, 4]
+    assert meter.active == 1
 
 
 def test_a_missing_name_resets_to_the_slug_and_a_missing_description_stays(service: MeterService) -> None:
@@ -240,6 +264,7 @@ def test_a_generation_committed_after_its_live_from_is_replaced_by_a_later_one(
     meter = service.create(WORKSPACE, draft())
     assert [one.number for one in meter.generations] == [2]
     assert meter.active == 2
+    assert store.jobs[-1].key == rebuild_key(WORKSPACE, meter.id, 2)
     assert committed_after < meter.active_generation.live_from_us <= clock.now
     assert service.find(WORKSPACE, meter.id) == meter
 
@@ -257,7 +282,7 @@ def test_storage_too_slow_to_take_a_meter_live_is_told(
 
 def test_a_margin_stays_where_all_clocks_are_one(store: MemoryStore, clock: ManualClock) -> None:
     began = clock.now
-    meter = MeterService(store, clock, lambda: "01KFHZ0J4VPJ4P5D0M3Q1N8R7S", 0).create(WORKSPACE, draft())
+    meter = MeterService(store, clock, lambda: "01KFHZ0J4VPJ4P5D0M3Q1N8R7S", 0, SETTLE_MS).create(WORKSPACE, draft())
     assert meter.active_generation.live_from_us == began + LEAST_MARGIN_US
 
 

@@ -13,9 +13,11 @@ from dynameter.errors import AlreadyExists, Unavailable, VersionConflict
 from dynameter.meters import store as module
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.meters.store import MeterStore
+from dynameter.rebuild.job import rebuild_job
+from dynameter.rebuild.store import JobStore
 from dynameter.runtime.settings import Settings
 from dynameter.runtime.workspaces import workspace_key
-from tests.conftest import OTHER_WORKSPACE, WORKSPACE
+from tests.conftest import OTHER_WORKSPACE, WORKSPACE, ManualClock
 
 BARE = Meter(
     workspace=WORKSPACE,
@@ -103,6 +105,26 @@ def test_workspaces_do_not_see_each_other(store: MeterStore, bare: Meter) -> Non
     assert store.get(OTHER_WORKSPACE, bare.id) is None
     assert store.get_by_slug(OTHER_WORKSPACE, bare.slug) is None
     assert store.load_live(OTHER_WORKSPACE) == ()
+
+
+def test_a_new_generations_job_is_written_with_its_meter(
+    store: MeterStore, engine: Settings, client: Any, bare: Meter, workspace: str
+) -> None:
+    jobs = JobStore(client, engine.catalog_table, ManualClock(), 0)
+    first, second = (rebuild_job(workspace, bare.id, number, 5, 7, 1) for number in (1, 2))
+    store.insert(bare, (first,))
+    store.replace(replace(bare, version=2), (second,))
+    assert (jobs.get(first.key), jobs.get(second.key)) == (first, second)
+
+
+def test_a_meter_that_is_refused_starts_no_job(
+    store: MeterStore, engine: Settings, client: Any, bare: Meter, workspace: str
+) -> None:
+    store.insert(bare)
+    job = rebuild_job(workspace, bare.id, 2, 5, 7, 1)
+    with pytest.raises(VersionConflict):
+        store.replace(replace(bare, version=3), (job,))
+    assert JobStore(client, engine.catalog_table, ManualClock(), 0).get(job.key) is None
 
 
 def test_a_slug_has_one_owner(store: MeterStore, bare: Meter, full: Meter, workspace: str) -> None:

@@ -12,8 +12,8 @@ from dynameter.events.event import Event
 from dynameter.events.store import encode_item
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.meters.reader import compile_reader
-from dynameter.usage.fold import Counting, Definitions, Record
-from dynameter.usage.row import Series
+from dynameter.usage.fold import Counting, Definitions, Record, insertion
+from dynameter.usage.row import Series, sequence_text
 from tests.conftest import WORKSPACE
 
 SHARD = "shardId-00000001768384800000-0a1b2c3d"
@@ -84,15 +84,15 @@ def make_event(number: int = 1, data: Mapping[str, Any] | None = None, **changes
 
 
 def make_record(sequence: int, event: Event) -> Record:
-    return Record(sequence, event, None if event.data is None else codec.decode(event.data))
+    """The record of the event's insertion."""
+    data = None if event.data is None else codec.decode(event.data)
+    return Record(sequence_text(sequence), event, data, (insertion(event),))
 
 
-def stream_record(sequence: int, event: Event, name: str = "INSERT") -> dict[str, Any]:
-    """The record as Lambda gets it: the JSON of DynamoDB Streams, binary as base64."""
-    image = {
-        attribute: {"B": base64.b64encode(typed["B"]).decode()} if "B" in typed else typed
-        for attribute, typed in encode_item(event).items()
-    }
+def stream_record(sequence: int, event: Event, name: str = "INSERT", before: Event | None = None) -> dict[str, Any]:
+    """The record as Lambda gets it: the JSON of DynamoDB Streams, binary as base64. ``before`` is the old image."""
+    image = _image(event)
+    old = {} if before is None else {"OldImage": _image(before)}
     return {
         "eventID": f"{sequence:032x}",
         "eventName": name,
@@ -103,11 +103,19 @@ def stream_record(sequence: int, event: Event, name: str = "INSERT") -> dict[str
             "ApproximateCreationDateTime": event.ingested_at_us // 1_000_000,
             "Keys": {"pk": image["pk"]},
             "NewImage": image,
+            **old,
             "SequenceNumber": f"{sequence:021d}",
             "SizeBytes": 300,
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         },
         "eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/EventsTable/stream/2026-01-14T00:00:00.000",
+    }
+
+
+def _image(event: Event) -> dict[str, Any]:
+    return {
+        attribute: {"B": base64.b64encode(typed["B"]).decode()} if "B" in typed else typed
+        for attribute, typed in encode_item(event).items()
     }
 
 

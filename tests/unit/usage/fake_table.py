@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -35,11 +36,17 @@ class FakeTable:
     def put_item(self, **arguments: Any) -> dict[str, Any]:
         with self._lock:
             self.before_write("put", arguments)
-            item = arguments["Item"]
-            self.items[item["pk"]["S"], item["sk"]["S"]] = dict(item)
-            self.writes.append("put")
+            self.apply_put(arguments)
             self.after_write("put", arguments)
             return {}
+
+    def apply_put(self, arguments: dict[str, Any]) -> None:
+        """The put itself, under its condition if it has one."""
+        item = arguments["Item"]
+        place = item["pk"]["S"], item["sk"]["S"]
+        self._check(place, self.items.get(place, {}), arguments)
+        self.items[place] = dict(item)
+        self.writes.append("put")
 
     def update_item(self, **arguments: Any) -> dict[str, Any]:
         with self._lock:
@@ -53,14 +60,18 @@ class FakeTable:
         key = arguments["Key"]
         place = key["pk"]["S"], key["sk"]["S"]
         item = dict(self.items.get(place, key))
-        values = arguments["ExpressionAttributeValues"]
-        if not _holds(arguments["ConditionExpression"], item, values):
-            old = item if self.sends_refused_item and place in self.items else None
-            raise refusal("ConditionalCheckFailedException", old)
-        _change(arguments["UpdateExpression"], item, values)
+        self._check(place, self.items.get(place, {}), arguments)
+        _change(arguments["UpdateExpression"], item, arguments.get("ExpressionAttributeValues", {}))
         self.items[place] = item
         self.writes.append("update")
         return {"Attributes": dict(item)} if arguments.get("ReturnValues") == "ALL_NEW" else {}
+
+    def _check(self, place: tuple[str, str], item: Item, arguments: dict[str, Any]) -> None:
+        if "ConditionExpression" not in arguments:
+            return
+        if not _holds(arguments["ConditionExpression"], item, arguments.get("ExpressionAttributeValues", {})):
+            old = item if self.sends_refused_item and place in self.items else None
+            raise refusal("ConditionalCheckFailedException", old)
 
     def get_item(self, **arguments: Any) -> dict[str, Any]:
         assert arguments["ConsistentRead"]
@@ -90,22 +101,40 @@ class FakeTable:
 
 
 def _holds(condition: str, item: Item, values: Item) -> bool:
-    if condition.startswith("attribute_not_exists"):
-        name = condition[len("attribute_not_exists(") : condition.index(")")]
-        return name not in item or item[name]["S"] < values[condition.split(" < ")[1]]["S"]
-    return all(item.get(term.split(" = ")[0]) == values[term.split(" = ")[1]] for term in condition.split(" AND "))
+    """AND over terms; a term in brackets is an OR."""
+    return all(_term_holds(term, item, values) for term in condition.split(" AND "))
+
+
+def _term_holds(term: str, item: Item, values: Item) -> bool:
+    if term.startswith("("):
+        return any(_term_holds(part, item, values) for part in term[1:-1].split(" OR "))
+    if term.startswith("attribute_"):
+        function, name = term[:-1].split("(")
+        return (name in item) is (function == "attribute_exists")
+    name, operator, value = term.split(" ")
+    if name not in item:
+        return False
+    if operator == "<":
+        return bool(item[name]["S"] < values[value]["S"])
+    assert operator == "="
+    return item[name] == values[value]
 
 
 def _change(expression: str, item: Item, values: Item) -> None:
-    if expression.startswith("REMOVE "):
-        for name in expression[len("REMOVE ") :].split(", "):
-            item.pop(name, None)
-        return
-    assignments, additions = expression[len("SET ") :].split(" ADD ")
-    for term in assignments.split(", "):
+    for clause in re.split(r" (?=(?:SET|ADD|REMOVE) )", expression):
+        verb, _, terms = clause.partition(" ")
+        for term in terms.split(", "):
+            _change_one(verb, term, item, values)
+
+
+def _change_one(verb: str, term: str, item: Item, values: Item) -> None:
+    if verb == "REMOVE":
+        item.pop(term, None)
+    elif verb == "SET":
         name, value = term.split(" = ")
         item[name] = values[value]
-    for term in additions.split(", "):
+    else:
+        assert verb == "ADD"
         name, value = term.split(" ")
         before = int(item[name]["N"]) if name in item else 0
         item[name] = {"N": str(before + int(values[value]["N"]))}

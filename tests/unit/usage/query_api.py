@@ -9,20 +9,28 @@ from typing import Any
 
 import pytest
 
+from dynameter.events.event import Event
 from dynameter.meters.meter import Meter
 from dynameter.meters.service import MeterService
+from dynameter.usage.edges import EdgeReader
 from dynameter.usage.fold import fold
+from dynameter.usage.presence import PresenceStore
 from dynameter.usage.service import UsageService
 from dynameter.usage.store import UsageStore
+from dynameter.usage.subjects import UsedSubjects
 from tests.conftest import WORKSPACE, LambdaContext, ManualClock, http_event
 from tests.unit.usage.builders import NOON, SHARD, define, instant, make_event, make_meter, make_record
+from tests.unit.usage.fake_history import FakeHistory
 from tests.unit.usage.fake_table import FakeTable
 
 V1 = "/api/v1/meters/{meterIdOrSlug}/query"
 ZUPLO = "/v3/metering/{bucketId}/meters/{meterIdOrSlug}/query"
 V3 = "/api/v3/openmeter/meters/{meterId}/query"
 KONNECT = "/v3/openmeter/meters/{meterId}/query"
+SUBJECTS = "/api/v1/meters/{meterIdOrSlug}/subjects"
+VALUES = "/api/v1/meters/{meterIdOrSlug}/group-by/{groupByKey}/values"
 METER = make_meter(group_by={"model": "$.model", "type": "$.type"})
+PATH = {"meterIdOrSlug": "requests", "meterId": METER.id, "bucketId": WORKSPACE, "groupByKey": "model"}
 
 
 class Meters:
@@ -46,22 +54,31 @@ class Api:
         self._app = app
         self.meters: Any = Meters()
         table: Any = FakeTable()
+        self.history = FakeHistory()
         self._store = UsageStore(table, "usage", workers=1)
-        services = MeterService(self.meters, ManualClock(), str, 0), UsageService(self._store, workers=1)
+        meters = MeterService(self.meters, ManualClock(), str, clock_skew_ms=0, settle_ms=0)
+        edges = EdgeReader(self.history, ManualClock(NOON), retention_days=0, workers=1)
+        services = meters, UsageService(self._store, edges, workers=1)
+        used = UsedSubjects(self._store, PresenceStore(table, "usage"), edges, workers=1)
         monkeypatch.setattr(app, "services", lambda: services)
+        monkeypatch.setattr(app, "used_subjects", lambda: used)
+        monkeypatch.setattr(app, "_clock", ManualClock(NOON))
 
     def define(self, meter: Meter, *events: tuple[Any, str, str, str]) -> None:
         """A meter with the events: value, time, subject, model."""
+        self.define_over(
+            meter,
+            *(
+                make_event(at, {"value": value, "model": model}, subject=subject, time_us=instant(time))
+                for at, (value, time, subject, model) in enumerate(events, 1)
+            ),
+        )
+
+    def define_over(self, meter: Meter, *events: Event) -> None:
+        """A meter with the events, all of its type."""
         self.meters.known.append(meter)
-        records = [
-            make_record(
-                at,
-                make_event(
-                    at, {"value": value, "model": model}, subject=subject, time_us=instant(time), type="request"
-                ),
-            )
-            for at, (value, time, subject, model) in enumerate(events, 1)
-        ]
+        self.history.events += events
+        records = [make_record(at, one) for at, one in enumerate(events, 1)]
         self._store.apply(SHARD, fold(records, define(meter)).rows, NOON)
 
     def answer(self, route: str, **request: Any) -> Any:
@@ -74,10 +91,20 @@ class Api:
 
     def v1(self, query: str | list[tuple[str, str]] = "", body: Any = None, **request: Any) -> tuple[int, Any]:
         """A GET with the query (``a=b&c=d`` or pairs), or a POST where there is a body."""
-        pairs = [tuple(one.split("=", 1)) for one in query.split("&") if one] if isinstance(query, str) else query
         method = "GET" if body is None else "POST"
-        path = {"meterIdOrSlug": "requests", "bucketId": WORKSPACE}
-        return self.call(f"{method} {request.pop('route', V1)}", path=path, query=pairs, body=body, **request)
+        return self.call(
+            f"{method} {request.pop('route', V1)}", path=PATH, query=read_pairs(query), body=body, **request
+        )
 
     def v3(self, body: Any, meter_id: str = METER.id, route: str = V3) -> tuple[int, Any]:
         return self.call(f"POST {route}", path={"meterId": meter_id}, body=body)
+
+    def file(self, query: str = "", accept: str = "text/csv", body: Any = None) -> Any:
+        """The v1 query (v3 where there is a body) with ``Accept``."""
+        route = f"GET {V1}" if body is None else f"POST {V3}"
+        return self.answer(route, path=PATH, query=read_pairs(query), body=body, headers={"accept": accept})
+
+
+def read_pairs(query: str | list[tuple[str, str]]) -> list[Any]:
+    """``a=b&c=d`` as pairs."""
+    return [tuple(one.split("=", 1)) for one in query.split("&") if one] if isinstance(query, str) else query

@@ -147,7 +147,7 @@ def test_a_refusal_without_the_row_is_answered_by_reading_it() -> None:
 def test_a_row_that_refuses_for_ever_is_given_up() -> None:
     world = World()
     world.deliver(numbered(1))
-    ahead = iter(range(2, 100))
+    ahead = iter(range(2, 200))
 
     def race(operation: str, arguments: dict[str, Any]) -> None:
         key = arguments["Key"]["pk"]["S"], arguments["Key"]["sk"]["S"]
@@ -156,7 +156,7 @@ def test_a_row_that_refuses_for_ever_is_given_up() -> None:
     world.table.before_write = race
 
     with pytest.raises(Unavailable):
-        world.deliver([(number, make_event(number, {"value": 1})) for number in range(2, 100)])
+        world.deliver([(number, make_event(number, {"value": 1})) for number in range(2, 200)])
 
 
 def test_a_subject_is_listed_before_it_has_a_row() -> None:

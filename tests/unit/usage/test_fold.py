@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from dynameter.events.stored import StoredEvent
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.meters.reader import compile_reader
 from dynameter.meters.reading import Reading, Skip
 from dynameter.usage.definitions import MAX_WORKSPACES, DefinitionCache
-from dynameter.usage.fold import Counting, fold
+from dynameter.usage.fold import Counting, fold, fold_history
 from dynameter.usage.row import RowKey
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE
 from tests.unit.usage.builders import NOON, define, make_event, make_meter, make_record, series_of
@@ -38,8 +39,12 @@ def test_a_row_holds_its_contributions_in_the_order_of_the_stream() -> None:
 
     folded = fold(records, define(METER))
 
-    contributions = folded.rows[RowKey(series_of(METER), None, HOUR, ())]
-    assert [(one.sequence, one.value) for one in contributions] == [(1, Decimal(1)), (2, Decimal(2)), (3, Decimal(3))]
+    contributions = folded.rows[RowKey(series_of(METER), None, HOUR, ())].contributions
+    assert [(int(one.position), one.value) for one in contributions] == [
+        (1, Decimal(1)),
+        (2, Decimal(2)),
+        (3, Decimal(3)),
+    ]
 
 
 def test_groups_are_part_of_the_row() -> None:
@@ -99,15 +104,6 @@ def test_each_generation_folds_the_events_ingested_since_it_is_live() -> None:
 
     assert {row.series.generation for row in before.rows} == {1}
     assert {row.series.generation for row in after.rows} == {1, 2}
-
-
-@pytest.mark.parametrize(
-    "aggregation", [Aggregation.MIN, Aggregation.MAX, Aggregation.LATEST, Aggregation.UNIQUE_COUNT]
-)
-def test_aggregations_without_a_family_are_left_alone(aggregation: Aggregation) -> None:
-    folded = fold_one(define(make_meter(aggregation)))
-
-    assert (folded.rows, folded.unmatched, folded.unusable) == ({}, 0, 0)
 
 
 class Catalog:
@@ -182,3 +178,57 @@ def test_the_memory_of_definitions_is_bounded() -> None:
     cache.load({WORKSPACE})
 
     assert catalog.loads == [WORKSPACE]
+
+
+# ---- history
+
+
+def stored(event: Any, key: str = "key") -> StoredEvent:
+    return StoredEvent(event, key)
+
+
+@pytest.mark.parametrize(
+    ("toggles", "expected"),
+    [((), 1), ((NOON + 1,), 0), ((NOON + 1, NOON + 2), 1), ((NOON + 5,), 1), ((NOON + 1, NOON + 5), 0)],
+)
+def test_the_history_is_folded_as_it_stood_just_before_an_instant(toggles: tuple[int, ...], expected: int) -> None:
+    event = make_event(1, {"value": 1}, toggles=toggles)
+
+    folded = fold_history(METER, METER.active_generation, [stored(event)], NOON + 5)
+
+    assert len(folded.rows) == 2 * expected
+
+
+def test_the_history_stored_at_or_after_the_instant_is_left_out() -> None:
+    folded = fold_history(METER, METER.active_generation, [stored(make_event(1, {"value": 1}))], NOON)
+
+    assert folded.rows == {}
+
+
+def test_the_history_is_folded_whatever_the_generation_takes_from_the_stream() -> None:
+    generation = Generation(7, {}, NOON + 100, False)
+
+    folded = fold_history(METER, generation, [stored(make_event(1, {"value": 1}), "0017.x")], NOON + 100)
+
+    delta = folded.rows[RowKey(series_of(METER, 7), None, HOUR, ())]
+    assert [(one.position, one.sign) for one in delta.contributions] == [("0017.x", 1)]
+    assert not delta.whole
+
+
+def test_the_history_is_folded_by_the_rules_of_the_stream() -> None:
+    meter = make_meter(event_from_us=NOON)
+    events = [
+        make_event(1, {"value": 1}, type="other"),
+        make_event(2, {"value": 1}, time_us=NOON - 1),
+        make_event(3, {"value": "x"}),
+        make_event(4, {"value": 1}, subject=""),
+        replace(make_event(5), data="[1]"),
+        make_event(6, {"value": 6}),
+    ]
+
+    folded = fold_history(
+        meter, meter.active_generation, [stored(one, f"{at:03d}") for at, one in enumerate(events)], NOON + 1
+    )
+
+    assert [one.value for one in folded.rows[RowKey(series_of(meter), None, HOUR, ())].contributions] == [6]
+    assert folded.unusable == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dynameter.dialects import usage_answers
-from dynameter.meters.meter import Aggregation
+from dynameter.meters.meter import Aggregation, Generation
 from tests.conftest import OTHER_WORKSPACE
 from tests.unit.usage.builders import NOON, make_meter
 from tests.unit.usage.query_api import METER, V1, ZUPLO, Api
@@ -119,7 +119,6 @@ def test_v1_finds_a_meter_by_its_id(filled: Api) -> None:
         ("from=yesterday", "from", "format"),
         ("from=2026-01-14T10:00:00", "from", "format"),
         ("to=1969-12-31T23:59:59Z", "to", "format"),
-        ("from=2026-01-14T10:00:30Z", "from", "whole_minute"),
         ("from=2026-01-14T10:00:00Z&to=2026-01-14T10:00:00Z", "to", "range"),
         ("windowSize=WEEK", "windowSize", "enum"),
         ("windowSize=day", "windowSize", "enum"),
@@ -136,17 +135,26 @@ def test_v1_finds_a_meter_by_its_id(filled: Api) -> None:
         ("advancedMeterGroupByFilters=[]", "advancedMeterGroupByFilters", "type"),
         ('advancedMeterGroupByFilters={"model":1}', "advancedMeterGroupByFilters.model", "type"),
         (
-            'advancedMeterGroupByFilters={"model":{"$like":"g%"}}',
-            "advancedMeterGroupByFilters.model",
+            'advancedMeterGroupByFilters={"model":{"$regex":"g"}}',
+            "advancedMeterGroupByFilters.model.$regex",
             "unsupported_filter_operator",
         ),
-        ('advancedMeterGroupByFilters={"nope":{"$eq":"g"}}', "filterGroupBy.nope", "invalid_filter"),
+        (
+            'advancedMeterGroupByFilters={"model":{"$or":[{"$eq":"g"},{"$in":[1]}]}}',
+            "advancedMeterGroupByFilters.model.$or[1].$in",
+            "format",
+        ),
+        ('advancedMeterGroupByFilters={"model":{"$in":[]}}', "advancedMeterGroupByFilters.model.$in", "max_items"),
+        ('advancedMeterGroupByFilters={"nope":{"$eq":"g"}}', "advancedMeterGroupByFilters.nope", "invalid_filter"),
         (
             'advancedMeterGroupByFilters={"model":{"$eq":"g"}}&filterGroupBy[model]=x',
             "advancedMeterGroupByFilters",
             "exclusive",
         ),
         ("&".join(["subject=x"] * 101), "subject", "max_items"),
+        ("&".join(["groupBy=model"] * 101), "groupBy", "max_items"),
+        ("&".join(["filterCustomerId=x"] * 101), "filterCustomerId", "max_items"),
+        ("&".join(["filterGroupBy[model]=x"] * 101), "filterGroupBy.model", "max_items"),
     ],
 )
 def test_v1_refuses_what_cannot_be_asked_and_names_the_parameter(
@@ -191,10 +199,49 @@ def test_v1_knows_no_customers_yet(filled: Api) -> None:
     assert filled.v1(body={"filterCustomerId": ["x"]})[0] == 404
 
 
-def test_v1_an_aggregation_not_folded_yet_is_501(api: Api) -> None:
-    api.define(make_meter(Aggregation.MAX))
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [
+        ('{"$ne":"gpt"}', Decimal("4.5")),
+        ('{"$nin":["gpt",""]}', 4),
+        ('{"$like":"_l%"}', 4),
+        ('{"$nlike":"g%"}', Decimal("4.5")),
+        ('{"$ilike":"GP%"}', 3),
+        ('{"$nilike":"%T"}', Decimal("4.5")),
+        ('{"$gt":"claude"}', 3),
+        ('{"$gte":"claude"}', 7),
+        ('{"$lt":"claude"}', Decimal("0.5")),
+        ('{"$lte":"claude"}', Decimal("4.5")),
+        ('{"$and":[{"$ne":"gpt"},{"$ne":""}]}', 4),
+        ('{"$or":[{"$eq":"gpt"},{"$eq":"claude"}]}', 7),
+        ('{"$eq":""}', Decimal("0.5")),
+        ("{}", Decimal("7.5")),
+    ],
+)
+def test_v1_knows_every_operator_of_a_filter(filled: Api, condition: str, value: Decimal) -> None:
+    sent = [("advancedMeterGroupByFilters", f'{{"model":{condition}}}')]
 
-    assert api.v1()[0] == 501
+    assert filled.v1(sent)[1]["data"][0]["value"] == value
+
+
+def test_v1_filters_of_several_keys_must_all_hold(filled: Api) -> None:
+    filters = {"model": {"$ne": "gpt"}, "type": {"$eq": ""}}
+
+    assert filled.v1(body={"advancedMeterGroupByFilters": filters})[1]["data"][0]["value"] == Decimal("4.5")
+
+
+def test_v1_says_while_the_meter_is_being_rebuilt(api: Api) -> None:
+    newer = (Generation(1, {}, 0, complete=True), Generation(2, {"model": "$.model"}, NOON, complete=False))
+    api.define(make_meter(generations=newer), (1, "2026-01-14T10:05:00Z", "a", "gpt"))
+
+    answer = api.answer(f"GET {V1}", path={"meterIdOrSlug": "requests"})
+
+    assert answer["headers"]["dynameter-state"] == "rebuilding"
+    assert '"value":1' in answer["body"]
+
+
+def test_v1_says_nothing_of_a_meter_that_is_live(filled: Api) -> None:
+    assert "dynameter-state" not in filled.answer(f"GET {V1}", path={"meterIdOrSlug": "requests"})["headers"]
 
 
 def test_v1_an_unknown_meter_is_404(api: Api) -> None:

@@ -12,8 +12,10 @@ from dynameter.meters.meter import Meter
 from dynameter.meters.reader import compile_reader
 from dynameter.usage.aggregator import Aggregator
 from dynameter.usage.definitions import DefinitionCache
+from dynameter.usage.epoch import RecomputeJobs
 from dynameter.usage.quarantine import QuarantineStore
 from dynameter.usage.query import UsageAnswer, UsageQuery
+from dynameter.usage.row import RowKey, Series
 from dynameter.usage.service import UsageService
 from dynameter.usage.store import UsageStore
 from tests.conftest import ManualClock
@@ -38,11 +40,42 @@ def fail(*_: Any) -> None:
     raise AssertionError("no meter here is broken")
 
 
-def make_aggregator(client: Any, clock: ManualClock, *meters: Meter, table: str = "usage") -> Aggregator:
+@dataclass(frozen=True)
+class RecomputeJob:
+    """A recompute that was asked for."""
+
+    row: RowKey
+    epoch_us: int
+
+
+class RecordedJobs:
+    """Jobs in memory, each once, as ``RecomputeJobs`` asks."""
+
+    def __init__(self) -> None:
+        self.waiting: list[RecomputeJob] = []
+
+    def request(
+        self,
+        workspace: str,
+        meter_id: str,
+        generation: int,
+        subject: str | None,
+        groups: tuple[str, ...],
+        hour: int,
+        epoch_us: int,
+    ) -> None:
+        job = RecomputeJob(RowKey(Series(workspace, meter_id, generation), subject, hour, groups), epoch_us)
+        if job not in self.waiting:
+            self.waiting.append(job)
+
+
+def make_aggregator(
+    client: Any, clock: ManualClock, *meters: Meter, table: str = "usage", jobs: RecomputeJobs | None = None
+) -> Aggregator:
     """The aggregator as the function makes it, but for its catalog, which knows these meters."""
     return Aggregator(
         DefinitionCache(FixedCatalog(*meters), compile_reader, fail),
-        UsageStore(client, table, workers=1),
+        UsageStore(client, table, workers=1, jobs=jobs),
         QuarantineStore(client, table),
         decode_item,
         clock,
@@ -60,17 +93,24 @@ class World:
     table: FakeTable = field(default_factory=FakeTable)
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOON))
     meters: tuple[Meter, ...] = (METER,)
+    jobs: RecordedJobs = field(default_factory=RecordedJobs)
 
     def __post_init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        self.aggregator = make_aggregator(self.table, self.clock, *self.meters)
+        self.aggregator = make_aggregator(self.table, self.clock, *self.meters, jobs=self.jobs)
 
     def deliver(self, events: list[tuple[int, Event]], shard: str = SHARD) -> None:
-        self.aggregator.process(stream_event([stream_record(*one) for one in events], shard))
+        self.deliver_records([stream_record(*one) for one in events], shard)
+
+    def deliver_records(self, records: list[dict[str, Any]], shard: str = SHARD) -> None:
+        self.aggregator.process(stream_event(records, shard))
 
     def deliver_and_die(self, events: list[tuple[int, Event]], writes: int, shard: str = SHARD) -> None:
+        self.deliver_records_and_die([stream_record(*one) for one in events], writes, shard)
+
+    def deliver_records_and_die(self, records: list[dict[str, Any]], writes: int, shard: str = SHARD) -> None:
         """Die at the write after ``writes`` of them; whether that one was done is left to chance on the network."""
         left = [writes]
 
@@ -84,7 +124,7 @@ class World:
         else:
             self.table.before_write = die
         try:
-            self.deliver(events, shard)
+            self.deliver_records(records, shard)
         except Crash:
             pass
         finally:

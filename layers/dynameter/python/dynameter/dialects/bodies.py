@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
@@ -12,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from dynameter import codec, rfc3339
 from dynameter.dialects.statuses import field_path
-from dynameter.errors import FieldError, InvalidInput
+from dynameter.errors import FieldError, InvalidInput, TooLarge
 from dynameter.http.message import Request
 
 MAX_REPORTED_FIELDS = 50
@@ -53,18 +54,44 @@ def read_body(request: Request, model: type[Model]) -> Model:
 
     The text is decoded by ``codec``, so that numbers keep their digits; the model sees Python objects only.
     """
-    if not request.body.strip():
-        raise _not_json("required", "a JSON body is required")
-    try:
-        decoded = codec.decode(request.body)
-    except (codec.MalformedJson, ArithmeticError) as error:  # ArithmeticError: an exponent no Decimal can hold
-        raise _not_json("json", f"the body is not valid JSON: {error}") from None
+    decoded = _decode(request)
     if not isinstance(decoded, dict):
         raise _not_json("type", "the body must be a JSON object")
     try:
         return model.model_validate(decoded)
     except ValidationError as error:
         raise refuse("invalid request", map(_field_error, error.errors(include_url=False))) from None
+
+
+def read_list(request: Request, model: type[Model], most: int) -> list[Model]:
+    """Read the body, a JSON array of 1 to ``most`` objects, as models. Raises InvalidInput and TooLarge."""
+    decoded = _decode(request)
+    if not isinstance(decoded, list):
+        raise _not_json("type", "the body must be a JSON array of objects")
+    if not decoded:
+        raise _not_json("min_items", "the body must have at least one item")
+    if len(decoded) > most:
+        raise TooLarge(f"the body has {len(decoded)} items; the limit is {most}")
+    found: list[Model] = []
+    wrong: list[FieldError] = []
+    for index, one in enumerate(decoded):
+        try:
+            found.append(model.model_validate(one))
+        except ValidationError as error:
+            fields = map(_field_error, error.errors(include_url=False))
+            wrong += (replace(field, location=("body", index, *field.location[1:])) for field in fields)
+    if wrong:
+        raise refuse("invalid request", wrong)
+    return found
+
+
+def _decode(request: Request) -> Any:
+    if not request.body.strip():
+        raise _not_json("required", "a JSON body is required")
+    try:
+        return codec.decode(request.body)
+    except (codec.MalformedJson, ArithmeticError) as error:  # ArithmeticError: an exponent no Decimal can hold
+        raise _not_json("json", f"the body is not valid JSON: {error}") from None
 
 
 def refuse(what: str, fields: Iterable[FieldError]) -> InvalidInput:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dynameter import rfc3339
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.http.message import Request
 
@@ -39,6 +40,17 @@ def read_whole(request: Request, name: str, default: int, least: int, most: int)
     if not well_formed or not least <= int(text) <= most:
         raise refuse_parameter(name, "range", f"must be a whole number from {least} to {most}", text)
     return int(text)
+
+
+def read_instant(request: Request, name: str) -> int | None:
+    """The parameter as microseconds since the epoch; None where it is absent."""
+    text = _last(request, name)
+    if text is None:
+        return None
+    try:
+        return rfc3339.parse(text)
+    except ValueError as error:
+        raise refuse_parameter(name, "format", str(error), text) from None
 
 
 def refuse_parameter(

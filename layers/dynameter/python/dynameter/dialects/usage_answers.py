@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any
@@ -11,13 +11,22 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from dynameter import rfc3339
-from dynameter.errors import InvalidInput, NotFound, TooLarge
-from dynameter.http.message import Request, Response, json_response
+from dynameter.dialects.bodies import refuse
+from dynameter.dialects.csv import csv_response
+from dynameter.errors import FieldError, InvalidInput, NotFound, TooLarge
+from dynameter.filters import Filter, InvalidFilter, Vocabulary, read_filter
+from dynameter.http.message import Request, Response
 from dynameter.meters.meter import Meter
+from dynameter.meters.quantity import render_text
 from dynameter.meters.service import MeterService
+from dynameter.usage.query import SUBJECT, UsageAnswer
+from dynameter.usage.windows import load_zone, render_in_zone
 
 MAX_ANSWER_BYTES = 5_500_000
 """Bytes of an answer inside Lambda's response of at most 6 MB, where the body is a JSON string and so escaped."""
+STATE = "dynameter-state"
+"""The header that says ``rebuilding`` while a newer generation of the meter, or its first, is not complete yet."""
+_SHOWN_CHARACTERS = 64
 _MOST_ESCAPED_BYTES = 12
 """What one character can become in a JSON string of ASCII: two ``\\uXXXX``."""
 
@@ -56,10 +65,45 @@ def refuse_customers(customers: list[str]) -> None:
         raise NotFound(f"customer not found: {customers[0][:64]}", code="customer_not_found")
 
 
-def usage_response(answer: dict[str, Any]) -> Response:
-    """Answer 200, or raise TooLarge where Lambda could not carry the answer."""
-    response = json_response(200, answer)
+def read_group_filters(
+    sent: Mapping[str, Any], vocabulary: Vocabulary[str], place: tuple[str, ...]
+) -> dict[str, Filter[str]]:
+    """The filter of each key; ``place`` is where they stand. Raises InvalidInput naming all that are none."""
+    found: dict[str, Filter[str]] = {}
+    wrong: list[FieldError] = []
+    for key, condition in sent.items():
+        try:
+            found[key] = read_filter(condition, vocabulary)
+        except InvalidFilter as error:
+            wrong.append(FieldError((*place, key[:_SHOWN_CHARACTERS], *error.place), error.rule, error.reason))
+    if wrong:
+        raise refuse("invalid query", wrong)
+    return found
+
+
+def csv_answer(meter: Meter, answer: UsageAnswer, ends: tuple[str, str]) -> Response:
+    """The answer as a file; ``ends`` are its dialect's names of a window's start and end."""
+    query, zone = answer.query, load_zone(answer.query.time_zone)
+    keys = sorted({*query.group_by} - {SUBJECT})
+    subject = (SUBJECT,) if query.by_subject else ()
+    rows = (
+        (
+            render_in_zone(row.start_us, zone),
+            render_in_zone(row.end_us, zone),
+            *(() if row.subject is None else (row.subject,)),
+            *(row.groups[key] for key in keys),
+            render_text(row.value),
+        )
+        for row in answer.rows
+    )
+    return csv_response(meter.slug, (*ends, *subject, *keys, "value"), rows)
+
+
+def usage_response(meter: Meter, response: Response) -> Response:
+    """The response with what is to be known of the meter; raises TooLarge where Lambda could not carry it."""
     may_be_too_large = len(response.body) * _MOST_ESCAPED_BYTES > MAX_ANSWER_BYTES
     if may_be_too_large and len(json.dumps(response.body)) > MAX_ANSWER_BYTES:
         raise TooLarge("the answer is too large; ask for a shorter range, a larger window or fewer groups")
-    return response
+    if meter.generations[-1].complete:
+        return response
+    return replace(response, headers={**response.headers, STATE: "rebuilding"})

@@ -28,11 +28,12 @@ class EventDraft:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as it is stored, once, for ever.
+    """An event as it is stored, once; nothing of it ever changes but that it may be voided and un-voided.
 
     ``data`` and ``extensions`` are JSON text with sorted keys (None where absent). ``fingerprint`` is 16 bytes over
     everything the caller sent but source and id: equal bytes mean the same payload. ``ingested_at_us`` is the
-    service's own stamp, set just before the write.
+    service's own stamp, set just before the write. ``toggles`` are the stamps (microseconds, growing) of what voided
+    and un-voided it in turn, the first a void; ``voided_by`` is the id of the void that voids it now.
     """
 
     workspace: str
@@ -45,6 +46,19 @@ class Event:
     extensions: str | None
     fingerprint: bytes
     ingested_at_us: int
+    toggles: tuple[int, ...] = ()
+    voided_by: str | None = None
+
+    @property
+    def voided(self) -> bool:
+        """Whether the event is void now."""
+        return len(self.toggles) % 2 == 1
+
+    def counted_before(self, instant_us: int) -> bool:
+        """Whether the event counted just before the instant: it was stored, and what had voided it was undone."""
+        if self.ingested_at_us >= instant_us:
+            return False
+        return sum(stamp_us < instant_us for stamp_us in self.toggles) % 2 == 0
 
 
 class Status(Enum):

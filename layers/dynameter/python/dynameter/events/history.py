@@ -7,12 +7,13 @@ and is unique. The index lags the table by moments; whoever needs certainty wait
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from dynameter.events.event import Event
 from dynameter.events.store import TIME_DIGITS, BrokenItem, bucket_key, bucket_keys, decode_item, partition_key
+from dynameter.events.stored import HistoryPage as HistoryPage
+from dynameter.events.stored import StoredEvent as StoredEvent
 from dynameter.rfc3339 import LATEST_US
 from dynameter.runtime.dynamodb import storage_faults
 from dynameter.runtime.settings import Settings
@@ -22,23 +23,6 @@ if TYPE_CHECKING:
 
 BUCKETS = 16
 INDEX = "by_time"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event with its place in the history: ``key`` sorts by event time and is unique."""
-
-    event: Event
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryPage:
-    """A page of history; ``next`` continues after it, None at the end. ``items_read`` are the items it cost."""
-
-    events: tuple[StoredEvent, ...]
-    next: str | None
-    items_read: int
 
 
 class EventHistory:
@@ -65,7 +49,11 @@ class EventHistory:
         low, high = f"{start_us:0{TIME_DIGITS}d}", f"{end_us - 1:0{TIME_DIGITS}d}.~"
         if after is not None:
             # "!" sorts before every character of a key, "~" after: the bounds exclude ``after`` itself.
-            low, high = (low, after[:-1] + chr(ord(after[-1]) - 1) + "~") if descending else (after + "!", high)
+            # Whoever continues somewhere outside the range still reads nothing but the range.
+            if descending:
+                high = min(high, after[:-1] + chr(ord(after[-1]) - 1) + "~")
+            else:
+                low = max(low, after + "!")
         if low > high:
             return HistoryPage((), None, 0)
         arguments: dict[str, Any] = {
@@ -119,7 +107,7 @@ class EventHistory:
         page_size: int | None = None,
     ) -> Iterator[StoredEvent]:
         """Events of the whole workspace, or of one subject, in the order of their keys, lazily."""
-        buckets = [bucket_of(workspace, subject)] if subject is not None else range(BUCKETS)
+        buckets = self.buckets(workspace, None if subject is None else (subject,))
         streams = [
             self.read_bucket(
                 workspace, bucket, start_us, end_us, after=after, descending=descending, page_size=page_size
@@ -128,6 +116,12 @@ class EventHistory:
         ]
         merged = heapq.merge(*streams, key=lambda stored: stored.key, reverse=descending)
         return merged if subject is None else (one for one in merged if one.event.subject == subject)
+
+    def buckets(self, workspace: str, subjects: Collection[str] | None = None) -> tuple[int, ...]:
+        """The buckets that hold the events of these subjects, of all subjects where none are named."""
+        if subjects is None:
+            return tuple(range(BUCKETS))
+        return tuple(sorted({bucket_of(workspace, subject) for subject in subjects}))
 
     def get(self, workspace: str, source: str, id_: str) -> Event | None:
         """One event by its identity, strongly consistent; None where none is stored."""

@@ -6,6 +6,8 @@ k   event time (18 digits of microseconds) "." 11 characters of the key's hash  
 y   type     s  subject     r  ingested at (microseconds)     h  fingerprint (16 bytes)
 d   data: JSON text, or the same deflated (binary) where that saves a write unit
 e   extensions: JSON text, where present     x  epoch second of expiry, where events expire
+v   stamps (microseconds) of void, un-void, void, ... in turn, where it was ever voided
+i   id of the void that voids it now
 """
 
 from __future__ import annotations
@@ -244,6 +246,10 @@ def encode_item(event: Event, retention_days: int = 0) -> _Item:
     }
     if event.extensions is not None:
         item["e"] = {"S": event.extensions}
+    if event.toggles:
+        item["v"] = {"L": [{"N": str(stamp_us)} for stamp_us in event.toggles]}
+    if event.voided_by is not None:
+        item["i"] = {"S": event.voided_by}
     if retention_days:
         item["x"] = {"N": str(event.ingested_at_us // MICROSECONDS + retention_days * _DAY_S)}
     if event.data is not None:
@@ -274,6 +280,8 @@ def decode_item(item: Mapping[str, Mapping[str, Any]]) -> Event:
             extensions=None if extensions is None else str(extensions["S"]),
             fingerprint=_fingerprint_of(item),
             ingested_at_us=int(item["r"]["N"]),
+            toggles=tuple(int(stamp["N"]) for stamp in item["v"]["L"]) if "v" in item else (),
+            voided_by=str(item["i"]["S"]) if "i" in item else None,
         )
     except KeyError as error:
         raise BrokenItem(f"attribute {error} is missing or of another type") from None
@@ -283,15 +291,16 @@ def decode_item(item: Mapping[str, Mapping[str, Any]]) -> Event:
 
 def size_of(item: Mapping[str, Mapping[str, Any]]) -> int:
     """The item's size in bytes by DynamoDB's documented rule: names and values, a number by its digit pairs."""
-    total = 0
-    for name, typed in item.items():
-        ((kind, value),) = typed.items()
-        total += len(name)
-        if kind == "N":
-            total += math.ceil(len(value.strip("-").strip("0")) / 2) + 1
-        else:
-            total += len(value if isinstance(value, bytes) or value.isascii() else value.encode())
-    return total
+    return sum(len(name) + _size_of_value(typed) for name, typed in item.items())
+
+
+def _size_of_value(typed: Mapping[str, Any]) -> int:
+    ((kind, value),) = typed.items()
+    if kind == "N":
+        return math.ceil(len(value.strip("-").strip("0")) / 2) + 1
+    if kind == "L":
+        return 3 + sum(1 + _size_of_value(one) for one in value)
+    return len(value if isinstance(value, bytes) or value.isascii() else value.encode())
 
 
 def write_units(item: Mapping[str, Mapping[str, Any]]) -> int:

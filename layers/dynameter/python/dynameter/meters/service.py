@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
 from typing import Protocol
 
 from dynameter.clock import MICROSECONDS, Clock
 from dynameter.errors import FieldError, InvalidInput, NotFound, Unavailable, VersionConflict
-from dynameter.meters.meter import Generation, Meter, MeterChange, MeterDraft
+from dynameter.meters.generations import first_generation, with_grouping, with_later_start
+from dynameter.meters.meter import Meter, MeterChange, MeterDraft
 from dynameter.meters.rules import check_change, check_draft, is_id, is_slug
+from dynameter.rebuild.job import Job, rebuild_job
 
-KEPT_GENERATIONS = 2
-"""Generations of a meter that are folded at once: the newest and the one before it."""
 LEAST_MARGIN_US = 50_000
 """What a definition's commit is given at least, even where all clocks are one."""
 _ATTEMPTS = 4
@@ -35,11 +35,14 @@ class MeterStore(Protocol):
     def get_by_slug(self, workspace: str, slug: str) -> Meter | None:
         """The live meter of that slug."""
 
-    def insert(self, meter: Meter) -> None:
-        """Add the meter; AlreadyExists where its slug is taken."""
+    def insert(self, meter: Meter, jobs: Sequence[Job] = ()) -> None:
+        """Add the meter and in the same instant the jobs; AlreadyExists where its slug is taken."""
 
-    def replace(self, meter: Meter) -> None:
-        """Write the next version of a live meter; VersionConflict where another request was faster."""
+    def replace(self, meter: Meter, jobs: Sequence[Job] = ()) -> None:
+        """Write the next version of a live meter and in the same instant the jobs.
+
+        VersionConflict where another request was faster.
+        """
 
     def move_deleted(self, meter: Meter) -> None:
         """Keep a meter as deleted and free its slug; VersionConflict where another request was faster."""
@@ -69,23 +72,27 @@ class MeterService:
 
     ``new_id`` makes ULIDs. ``clock_skew_ms`` bounds how far the clocks of two machines of the service may differ: an
     event stamped so much after a definition's commit, on whichever machine, was stored after that commit.
+    ``settle_ms`` after an instant, no write stamped before it is still in flight or missing from the index.
     """
 
-    def __init__(self, store: MeterStore, clock: Clock, new_id: Callable[[], str], clock_skew_ms: int) -> None:
+    def __init__(
+        self, store: MeterStore, clock: Clock, new_id: Callable[[], str], clock_skew_ms: int, settle_ms: int
+    ) -> None:
         self._store = store
         self._clock = clock
         self._new_id = new_id
         self._margin_us = max(clock_skew_ms * 1_000, LEAST_MARGIN_US)
+        self._settle_us = settle_ms * 1_000
 
     def create(self, workspace: str, draft: MeterDraft) -> Meter:
         """Create a meter and answer when it is live: events sent from then on are counted as they arrive.
 
-        Raises InvalidInput (fields under the core's names) and AlreadyExists.
+        What was stored before is counted by the rebuild, whose job is written with the meter. Raises InvalidInput
+        (fields under the core's names) and AlreadyExists.
         """
         _refuse(check_draft(draft))
         now = self._clock.now_us()
-        group_by = dict(sorted(draft.group_by.items()))
-        generation = Generation(1, group_by, now + self._margin_us, complete=True)
+        generation = first_generation(draft.group_by, now + self._margin_us)
         meter = Meter(
             workspace=workspace,
             id=self._new_id(),
@@ -95,7 +102,7 @@ class MeterService:
             event_type=draft.event_type,
             aggregation=draft.aggregation,
             value_property=draft.value_property,
-            group_by=group_by,
+            group_by=generation.group_by,
             event_from_us=draft.event_from_us,
             metadata=dict(draft.metadata),
             created_at_us=now,
@@ -104,7 +111,7 @@ class MeterService:
             generations=(generation,),
             active=generation.number,
         )
-        self._store.insert(meter)
+        self._store.insert(meter, (self._rebuild(meter),))
         return self._await_live(meter)
 
     def list(
@@ -135,6 +142,8 @@ class MeterService:
     def update(self, workspace: str, id_or_slug: str, change: MeterChange) -> Meter:
         """Replace what may change and answer when it is live; another ``group_by`` starts a generation.
 
+        Until that generation is rebuilt, queries read the one before.
+
         Without a name the slug becomes the name. Raises InvalidInput, NotFound and VersionConflict.
         """
         for _ in range(_ATTEMPTS):
@@ -143,11 +152,12 @@ class MeterService:
                 raise _not_found(id_or_slug)
             _refuse(check_change(change, meter.value_property))
             changed = self._apply(meter, change)
+            begins = changed.generations[-1].number > meter.generations[-1].number
             try:
-                self._store.replace(changed)
+                self._store.replace(changed, (self._rebuild(changed),) if begins else ())
             except VersionConflict:
                 continue
-            return self._await_live(changed) if changed.active != meter.active else changed
+            return self._await_live(changed) if begins else changed
         raise _contended(id_or_slug)
 
     def delete(self, workspace: str, id_or_slug: str) -> None:
@@ -176,14 +186,13 @@ class MeterService:
             updated_at_us=now,
             version=meter.version + 1,
         )
-        if dict(change.group_by) == dict(meter.group_by):
-            return changed
-        group_by = dict(sorted(change.group_by.items()))
-        last = meter.generations[-1].number
-        # The older generations are folded on, so that a rebuild can finish the new one while they still answer.
-        following = Generation(last + 1, group_by, now + self._margin_us, complete=True)
-        kept = (*meter.generations, following)[-KEPT_GENERATIONS:]
-        return replace(changed, group_by=group_by, generations=kept, active=following.number)
+        return with_grouping(changed, change.group_by, now + self._margin_us)
+
+    def _rebuild(self, meter: Meter) -> Job:
+        """The job that rebuilds the newest generation."""
+        newest = meter.generations[-1]
+        now = self._clock.now_us()
+        return rebuild_job(meter.workspace, meter.id, newest.number, newest.live_from_us, self._settle_us, now)
 
     def _await_live(self, meter: Meter) -> Meter:
         """Answer when the newest generation's ``live_from`` has passed.
@@ -209,16 +218,10 @@ class MeterService:
         """Put a later generation in the newest one's place; False where another request has done more than that."""
         late = meter.generations[-1]
         for _ in range(_ATTEMPTS):
-            live_from = self._clock.now_us() + room_us
-            fresh = replace(late, number=late.number + 1, live_from_us=live_from)
-            moved = replace(
-                meter,
-                generations=(*meter.generations[:-1], fresh),
-                active=fresh.number if meter.active == late.number else meter.active,
-                version=meter.version + 1,
-            )
+            moved = with_later_start(meter, self._clock.now_us() + room_us)
+            moved = replace(moved, version=meter.version + 1)
             try:
-                self._store.replace(moved)
+                self._store.replace(moved, (self._rebuild(moved),))
             except VersionConflict:
                 current = self._store.get(meter.workspace, meter.id)
                 if current is None or current.deleted_at_us is not None:

@@ -7,13 +7,13 @@
     v           the workspace's catalog version and its number of live meters
 
 Every change is one transaction over the meter, its slug and the version, so whoever reads a version strongly and
-then the meters knows definitions no older than it.
+then the meters knows definitions no older than it. The job that rebuilds a new generation is written in it, too.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -23,6 +23,8 @@ from dynameter.clock import render
 from dynameter.errors import AlreadyExists, DynameterError, Unavailable, VersionConflict
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.meters.rules import MAX_METERS
+from dynameter.rebuild.job import Job
+from dynameter.rebuild.store import job_item
 from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults, text, whole
 from dynameter.runtime.workspaces import workspace_key
 
@@ -80,14 +82,18 @@ class MeterStore:
 
     # ---- changes
 
-    def insert(self, meter: Meter) -> None:
-        """Add a meter. Raises AlreadyExists where the slug is taken or the workspace is full."""
+    def insert(self, meter: Meter, jobs: Sequence[Job] = ()) -> None:
+        """Add a meter, and the jobs in the same transaction.
+
+        Raises AlreadyExists where the slug is taken or the workspace is full.
+        """
         pointer = {**_key(meter.workspace, _SLUG + meter.slug), "id": {"S": meter.id}}
         self._transact(
             [
                 self._put(_to_item(meter), "attribute_not_exists(pk)"),
                 self._put(pointer, "attribute_not_exists(pk)"),
                 self._count(meter.workspace, 1),
+                *self._starting(jobs),
             ],
             [
                 AlreadyExists("meter with the same id already exists"),
@@ -96,12 +102,16 @@ class MeterStore:
             ],
         )
 
-    def replace(self, meter: Meter) -> None:
-        """Write a live meter over its last version. Raises VersionConflict where another version is stored."""
+    def replace(self, meter: Meter, jobs: Sequence[Job] = ()) -> None:
+        """Write a live meter over its last version, and the jobs in the same transaction.
+
+        Raises VersionConflict where another version is stored.
+        """
         self._transact(
             [
                 self._put(_to_item(meter), "version = :before", {":before": _number(meter.version - 1)}),
                 self._count(meter.workspace, 0),
+                *self._starting(jobs),
             ],
             [_changed(meter)],
         )
@@ -166,6 +176,10 @@ class MeterStore:
             else:
                 return
         raise Unavailable("storage did not accept the request: too many changes at once")
+
+    def _starting(self, jobs: Sequence[Job]) -> list[_Item]:
+        """A job has a new key whenever its meter has a new version, so no condition guards what is there."""
+        return [{"Put": {"TableName": self._table, "Item": job_item(job)}} for job in jobs]
 
     def _put(self, item: _Item, condition: str, values: _Item | None = None) -> _Item:
         return {"Put": self._action({"Item": item}, condition, values)}

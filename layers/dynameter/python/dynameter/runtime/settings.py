@@ -27,6 +27,8 @@ class Settings:
     event_retention_days: int
     clock_skew_ms: int
     endpoint: str | None
+    settle_ms: int = 60_000
+    """How long after an instant no write stamped before it can still be in flight or missing from an index."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -39,6 +41,7 @@ class Settings:
             event_retention_days=_whole(env, "EVENT_RETENTION_DAYS", 0),
             clock_skew_ms=_whole(env, "CLOCK_SKEW_MS", 500),
             endpoint=env.get("DYNAMETER_ENDPOINT") or None,
+            settle_ms=_whole(env, "SETTLE_MS", 60_000),
         )
 
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dynameter.clock import MICROSECONDS, Clock
-from dynameter.usage.additive import Contribution
 from dynameter.usage.definitions import DefinitionCache
+from dynameter.usage.delta import Deltas
 from dynameter.usage.fold import Fault, fold
-from dynameter.usage.row import RowKey
 from dynameter.usage.stream import DecodeItem, Unreadable, read_batch
 
 
 class Rows(Protocol):
     """What is needed of ``dynameter.usage.store.UsageStore``."""
 
-    def apply(self, shard_id: str, rows: Mapping[RowKey, Sequence[Contribution]], now_us: int) -> None:
+    def apply(self, shard: str, rows: Deltas, now_us: int) -> None:
         """Add each contribution to its row unless the row has it."""
 
 

@@ -9,10 +9,11 @@ from typing import Protocol
 
 from dynameter.errors import NotSupported, TooLarge
 from dynameter.meters.meter import Meter
-from dynameter.usage import additive
 from dynameter.usage.budget import ReadBudget
-from dynameter.usage.query import MAX_SUBJECTS, HourRow, Summation, UsageAnswer, UsageQuery, check_query
-from dynameter.usage.row import HourSpan, Series
+from dynameter.usage.edges import EdgeReader
+from dynameter.usage.query import MAX_SUBJECTS, UsageAnswer, UsageQuery, check_query, hours_of
+from dynameter.usage.row import HourRow, HourSpan, Series
+from dynameter.usage.summation import Summation
 
 WORKERS = 16
 SUBJECTS_AT_ONCE = 64
@@ -34,40 +35,54 @@ class UsageRows(Protocol):
 
 
 class UsageService:
-    """Answers queries from usage rows: the cost is that of the hours and groups, not of the events in them."""
+    """Answers queries from usage rows: the cost is that of the hours and groups, not of the events in them.
 
-    def __init__(self, store: UsageRows, workers: int = WORKERS) -> None:
+    Only for an end inside a minute are events read, those of that minute, by ``edges``; without it such an end is not
+    served.
+    """
+
+    def __init__(self, store: UsageRows, edges: EdgeReader | None = None, workers: int = WORKERS) -> None:
         self._store = store
+        self._edges = edges
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="query")
 
     def query(self, meter: Meter, query: UsageQuery) -> UsageAnswer:
         """Answer from the meter's active generation.
 
         Raises InvalidInput for a query that cannot be asked, TooLarge for one whose answer or reading is over a
-        limit, NotSupported for an aggregation that is not folded.
+        limit.
         """
         keys = sorted(meter.active_generation.group_by)
         check_query(query, keys)
-        if meter.aggregation not in additive.AGGREGATIONS:
-            raise NotSupported(f"usage of {meter.aggregation.value} meters cannot be queried yet")
-        series = Series(meter.workspace, meter.id, meter.active)
-        budget = ReadBudget()
         summation = Summation(query, meter.aggregation, keys)
-        for subjects in _chunks(self._partitions(series, query, budget)):
+        if query.edges:
+            if self._edges is None:
+                raise NotSupported("from and to must be whole minutes")
+            summation.add_events(self._edges.read(meter, query))
+        if query.whole_minutes.start_us < query.whole_minutes.end_us:
+            self._add_rows(meter, query, summation)
+        return summation.answer()
+
+    def _add_rows(self, meter: Meter, query: UsageQuery, summation: Summation) -> None:
+        series = Series(meter.workspace, meter.id, meter.active)
+        span = hours_of(query.whole_minutes)
+        budget = ReadBudget()
+        for subjects in _chunks(self._partitions(series, query, span, budget)):
             for subject, rows in zip(
                 subjects,
-                self._pool.map(lambda one: self._rows(series, one, query, summation, budget), subjects),
+                self._pool.map(lambda one: self._rows(series, one, query, span, summation, budget), subjects),
                 strict=True,
             ):
                 summation.add(subject, rows)
-        return summation.answer()
 
-    def _partitions(self, series: Series, query: UsageQuery, budget: ReadBudget) -> Sequence[str | None]:
+    def _partitions(
+        self, series: Series, query: UsageQuery, span: HourSpan, budget: ReadBudget
+    ) -> Sequence[str | None]:
         if query.subjects:
             return sorted(set(query.subjects))
         if not query.by_subject:
             return (None,)
-        subjects = self._store.subjects(series, query.hours, budget, MAX_SUBJECTS)
+        subjects = self._store.subjects(series, span, budget, MAX_SUBJECTS)
         if len(subjects) > MAX_SUBJECTS:
             raise TooLarge(
                 f"more than {MAX_SUBJECTS} subjects have usage in the range; name subjects or ask for a shorter range",
@@ -76,15 +91,21 @@ class UsageService:
         return subjects
 
     def _rows(
-        self, series: Series, subject: str | None, query: UsageQuery, summation: Summation, budget: ReadBudget
+        self,
+        series: Series,
+        subject: str | None,
+        query: UsageQuery,
+        span: HourSpan,
+        summation: Summation,
+        budget: ReadBudget,
     ) -> list[HourRow]:
         """One partition's rows: hour totals, and minutes where totals are too coarse."""
         if query.needs_every_minute:
-            return self._store.rows(series, subject, query.hours, budget, minutes=True)
-        rows = self._store.rows(series, subject, query.hours, budget, minutes=False)
-        for span in _runs(summation.hours_too_coarse(rows)):
-            fine = self._store.rows(series, subject, span, budget, minutes=True)
-            rows = [row for row in rows if not span.first <= row.hour <= span.last] + fine
+            return self._store.rows(series, subject, span, budget, minutes=True)
+        rows = self._store.rows(series, subject, span, budget, minutes=False)
+        for run in _runs(summation.hours_too_coarse(rows)):
+            fine = self._store.rows(series, subject, run, budget, minutes=True)
+            rows = [row for row in rows if not run.first <= row.hour <= run.last] + fine
         return rows
 
 

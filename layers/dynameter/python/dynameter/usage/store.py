@@ -1,58 +1,46 @@
-"""The usage table. The keys and attributes are those of ``dynameter.usage.row``.
+"""The usage table: adding to its rows, and reading them. The keys and attributes are those of ``dynameter.usage.row``.
 
-Adding is exactly once without a marker for each event: the one UpdateItem that adds to a row also moves the shard's
-watermark in that row, under the condition that the watermark lies before the first record to be added. A replay is
-refused, the refusal brings the row, and what lies after its watermark is added. Sequence numbers grow within a shard
+Adding is exactly once without a marker for each event: the one write that changes a row also moves the shard's
+watermark in that row, under the condition that the watermark lies before the first contribution. A replay is
+refused, the refusal brings the row, and what lies after its watermark is added. Positions grow within a shard
 and a shard's records come in order the first time, so nothing at or before a watermark is ever missing from the row.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botocore.exceptions import ClientError
-
-from dynameter.clock import HOUR_US, MICROSECONDS
-from dynameter.errors import Unavailable
-from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults
-from dynameter.usage import additive
-from dynameter.usage.additive import Cells, Contribution
+from dynameter.clock import MICROSECONDS
+from dynameter.meters.meter import Aggregation
+from dynameter.runtime.dynamodb import storage_faults
 from dynameter.usage.budget import ReadBudget
-from dynameter.usage.query import HourRow
+from dynameter.usage.cells import EXTREME
+from dynameter.usage.delta import Contribution, Delta, Deltas
+from dynameter.usage.epoch import Finish, RecomputeJobs
 from dynameter.usage.row import (
+    HOUR_ATTRIBUTES,
+    HourRow,
     HourSpan,
     RowKey,
     Series,
-    groups_text,
+    decode,
     hour_of,
-    marked_at_s,
-    marked_sequence,
     next_month,
     partition_key,
-    read_groups,
     read_subject,
-    sequence_text,
-    sort_key,
     sort_key_bounds,
     subject_sort_key,
     subjects_key,
-    watermark,
     watermark_name,
 )
+from dynameter.usage.rows import AdditiveRows, ExtremeRows, Remembered, RowTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 WORKERS = 16
-ATTEMPTS = 6
-"""Updates of one row before giving up; more than two only where two invocations work on one shard at once."""
-WATERMARK_LIFE_S = 48 * 3_600
-"""A stream keeps its records 24 hours, so an older watermark can refuse nothing any more."""
 LISTED_SUBJECTS = 50_000
 """Entries of the subjects' lists that this process remembers to have written."""
 
@@ -63,22 +51,54 @@ _T = TypeVar("_T")
 class UsageStore:
     """Adds to usage rows and reads them, strongly consistent."""
 
-    def __init__(self, client: DynamoDBClient, table: str, workers: int = WORKERS) -> None:
+    def __init__(
+        self, client: DynamoDBClient, table: str, workers: int = WORKERS, jobs: RecomputeJobs | None = None
+    ) -> None:
+        """``jobs`` is needed by whoever may start an epoch: the stream's fold, and a repair."""
         self._client = client
         self._table = table
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="usage")
-        self._listed = _RecentlyWritten(LISTED_SUBJECTS)
+        self._listed: Remembered[tuple[str, str], bool] = Remembered(LISTED_SUBJECTS)
+        self._additive = AdditiveRows(RowTable(client, table), jobs)
+        self._extremes = ExtremeRows(RowTable(client, table), jobs)
 
-    def apply(self, shard_id: str, rows: Mapping[RowKey, Sequence[Contribution]], now_us: int) -> None:
+    def apply(self, shard: str, rows: Deltas, now_us: int) -> None:
         """Add each contribution to its row unless the row has it already; rows are written in parallel.
 
-        Raises ``Unavailable`` where storage fails. Some rows may be written then; calling again with the same
-        contributions, or any run of them that starts no later, adds the rest and nothing twice.
+        ``shard`` names whatever brings contributions in the order of their positions: a shard of the stream, a slice
+        of a rebuild. Raises ``Unavailable`` where storage fails. Some rows may be written then; calling again with the
+        same contributions, or any run of them that starts no later, adds the rest and nothing twice.
         """
-        entries = {(subjects_key(row.series, row.hour), row.subject) for row in rows if row.subject is not None}
-        # A subject is listed before its first row is there, so that no row can be missed by listing subjects.
-        self._in_parallel(self._list_subject, [entry for entry in entries if entry not in self._listed])
-        self._in_parallel(lambda row: self._add(shard_id, row, rows[row], now_us), list(rows))
+        self._list_subjects(rows)
+        mark, now_s = watermark_name(shard), now_us // MICROSECONDS
+        self._in_parallel(lambda row: self._add(mark, row, rows[row], now_s), list(rows))
+
+    def start_epoch(self, row: RowKey, aggregation: Aggregation, epoch_us: int, now_us: int) -> int:
+        """Start an epoch of the row, made if it is not there, and ask for its recompute; see ``usage.epoch``.
+
+        ``epoch_us`` must lie past the present by the margin that clocks may differ. Answers the epoch that is pending
+        when this returns: that one, a later one, or of rows that add one that was pending before.
+        """
+        self._list_subjects((row,))
+        if aggregation in EXTREME:
+            return self._extremes.start(row, aggregation, epoch_us, now_us // MICROSECONDS)
+        return self._additive.start(row, epoch_us)
+
+    def finish_epoch(
+        self,
+        row: RowKey,
+        aggregation: Aggregation,
+        epoch_us: int,
+        recomputed: Sequence[Contribution],
+        now_us: int,
+    ) -> Finish:
+        """End the row's epoch with what ``fold_history`` as of the epoch holds for the row (nothing: an empty one).
+
+        One conditional write; again for the same epoch changes nothing.
+        """
+        if aggregation in EXTREME:
+            return self._extremes.finish(row, aggregation, epoch_us, recomputed, now_us // MICROSECONDS)
+        return self._additive.finish(row, epoch_us, recomputed)
 
     def rows(
         self, series: Series, subject: str | None, span: HourSpan, budget: ReadBudget, *, minutes: bool
@@ -89,7 +109,7 @@ class UsageStore:
         when the budget is used up.
         """
         first, last = sort_key_bounds(span)
-        projection = {} if minutes else {"ProjectionExpression": "sk, g, n, i, f"}
+        projection = {} if minutes else {"ProjectionExpression": ", ".join(HOUR_ATTRIBUTES)}
         pages = self._query(
             budget,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
@@ -100,7 +120,7 @@ class UsageStore:
             },
             **projection,
         )
-        return [_read_row(item, minutes=minutes) for page in pages for item in page]
+        return [decode(item, minutes=minutes) for page in pages for item in page]
 
     def subjects(self, series: Series, span: HourSpan, budget: ReadBudget, limit: int) -> list[str]:
         """Subjects that may have rows in the hours' UTC months, sorted; stops once there are more than ``limit``.
@@ -158,89 +178,24 @@ class UsageStore:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
+    def _list_subjects(self, rows: Iterable[RowKey]) -> None:
+        """List the rows' subjects before the rows are there, so that no row can be missed by listing subjects."""
+        entries = {(subjects_key(row.series, row.hour), row.subject) for row in rows if row.subject is not None}
+        self._in_parallel(self._list_subject, [entry for entry in entries if self._listed.get(entry) is None])
+
     def _list_subject(self, entry: tuple[str, str]) -> None:
         partition, subject = entry
         with storage_faults():
             self._client.put_item(
                 TableName=self._table, Item={"pk": {"S": partition}, "sk": {"S": subject_sort_key(subject)}}
             )
-        self._listed.add(entry)
+        self._listed.put(entry, True)
 
-    def _add(self, shard_id: str, row: RowKey, contributions: Sequence[Contribution], now_us: int) -> None:
-        mark = watermark_name(shard_id)
-        for _ in range(ATTEMPTS):
-            refused_by = self._update(row, mark, contributions, now_us)
-            if refused_by is None:
-                return
-            contributions = [one for one in contributions if one.sequence > refused_by]
-            if not contributions:
-                return
-        raise Unavailable("storage did not accept the request: a usage row kept changing")
-
-    def _update(self, row: RowKey, mark: str, contributions: Sequence[Contribution], now_us: int) -> int | None:
-        """Add in one write. None when it is done, else the watermark that refused it."""
-        now_s = now_us // MICROSECONDS
-        added = additive.fold_cells(contributions)
-        assignments = f"{mark} = :mark"
-        values: _Item = {
-            ":first": {"S": sequence_text(contributions[0].sequence)},
-            ":mark": {"S": watermark(contributions[-1].sequence, now_s)},
-        }
-        if row.groups:
-            assignments += ", g = :g"
-            values[":g"] = {"S": groups_text(row.groups)}
-        values |= {f":{name}": {"N": str(amount)} for name, amount in added.items()}
-        additions = ", ".join(f"{name} :{name}" for name in added)
-        look_back = _may_hold_stale_watermarks(row, now_s)
-        try:
-            with storage_faults():
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(row),
-                    UpdateExpression=f"SET {assignments} ADD {additions}",
-                    ConditionExpression=f"attribute_not_exists({mark}) OR {mark} < :first",
-                    ExpressionAttributeValues=values,
-                    ReturnValues="ALL_NEW" if look_back else "NONE",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise
-            return self._watermark(row, mark, error)
-        if look_back:
-            self._prune(row, answer.get("Attributes", {}), now_s)
-        return None
-
-    def _watermark(self, row: RowKey, mark: str, error: ClientError) -> int:
-        """The watermark in the row that came with the refusal; read where an engine sends none."""
-        item: Mapping[str, Any] = error.response.get("Item") or {}  # type: ignore[assignment]
-        if mark not in item:
-            with storage_faults():
-                item = self._client.get_item(TableName=self._table, Key=_key(row), ConsistentRead=True)["Item"]
-        return marked_sequence(item[mark]["S"])
-
-    def _prune(self, row: RowKey, item: Mapping[str, Any], now_s: int) -> None:
-        """Remove the watermarks of shards long gone, so that a row written to for years stays small."""
-        stale = {
-            name: typed["S"]
-            for name, typed in item.items()
-            if name.startswith("w") and marked_at_s(typed["S"]) < now_s - WATERMARK_LIFE_S
-        }
-        if not stale:
-            return
-        try:
-            with storage_faults():
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(row),
-                    UpdateExpression=f"REMOVE {', '.join(stale)}",
-                    ConditionExpression=" AND ".join(f"{name} = :{name}" for name in stale),
-                    ExpressionAttributeValues={f":{name}": {"S": value} for name, value in stale.items()},
-                )
-        except ClientError as error:
-            # Somebody else pruned or wrote in between; the next write to the row tries again.
-            if error_code(error) != CONDITION_FAILED:
-                raise
+    def _add(self, mark: str, row: RowKey, delta: Delta, now_s: int) -> None:
+        if delta.aggregation in EXTREME:
+            self._extremes.add(mark, row, delta, now_s)
+        else:
+            self._additive.add(mark, row, delta.contributions, now_s)
 
     def _in_parallel(self, call: Callable[[_T], None], parts: Sequence[_T]) -> None:
         """Call for every part; after a failure begin no more, wait for those under way and raise it.
@@ -259,52 +214,3 @@ class UsageStore:
         for future in finished:
             if not future.cancelled():
                 future.result()
-
-
-class _RecentlyWritten:
-    """A bounded memory of what this process has durably written."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __contains__(self, entry: tuple[str, str]) -> bool:
-        with self._lock:
-            if entry not in self._entries:
-                return False
-            self._entries.move_to_end(entry)
-            return True
-
-    def add(self, entry: tuple[str, str]) -> None:
-        with self._lock:
-            self._entries[entry] = None
-            if len(self._entries) > self._size:
-                self._entries.popitem(last=False)
-
-
-def _key(row: RowKey) -> _Item:
-    return {"pk": {"S": partition_key(row.series, row.subject)}, "sk": {"S": sort_key(row.hour, row.groups)}}
-
-
-def _read_row(item: Mapping[str, Any], *, minutes: bool) -> HourRow:
-    fine = {minute: _cells(item, f"{minute:02d}") for minute in range(60) if f"n{minute:02d}" in item}
-    groups = read_groups(item["g"]["S"]) if "g" in item else ()
-    return HourRow(hour_of(item["sk"]["S"]), groups, _cells(item, ""), fine if minutes else None)
-
-
-def _cells(item: Mapping[str, Any], suffix: str) -> Cells:
-    return Cells(*(_whole(item.get(name + suffix)) for name in "nif"))
-
-
-def _whole(typed: Mapping[str, str] | None) -> int:
-    """A whole number of any size; an engine may print one with an exponent."""
-    if typed is None:
-        return 0
-    text = typed["N"]
-    return int(text) if "E" not in text.upper() and "." not in text else int(Decimal(text))
-
-
-def _may_hold_stale_watermarks(row: RowKey, now_s: int) -> bool:
-    """Rows near the present are spared the look: what wrote them, wrote them not long ago."""
-    return abs(now_s - row.hour * (HOUR_US // MICROSECONDS)) > WATERMARK_LIFE_S

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dynameter import codec, rfc3339
 from dynameter.events.event import Event
-from dynameter.usage.fold import Record
-from dynameter.usage.row import MAX_SUBJECT_BYTES
+from dynameter.usage.fold import Record, insertion, make_record, toggles_since
+from dynameter.usage.row import sequence_text
 
 DecodeItem = Callable[[Mapping[str, Any]], Event]
 """See ``dynameter.events.store.decode_item``."""
@@ -57,25 +56,26 @@ def read_batch(event: Mapping[str, Any], decode_item: DecodeItem) -> Batch | Non
     unreadable: list[Unreadable] = []
     for raw in raw_records:
         try:
-            # Events are written once: a MODIFY or REMOVE (expiry) adds nothing and takes nothing away.
-            if raw["eventName"] == "INSERT":
-                records.append(_read_record(raw["dynamodb"], decode_item))
+            record = _read_record(raw["eventName"], raw["dynamodb"], decode_item)
+            if record is not None:
+                records.append(record)
         except Exception as error:
             # Whatever is wrong with one record, it must not hold up the shard.
             unreadable.append(Unreadable(_sequence(raw), raw, f"{type(error).__name__}: {error}"))
     return Batch(shard_id, tuple(records), tuple(unreadable), _oldest_s(raw_records))
 
 
-def _read_record(change: Mapping[str, Any], decode_item: DecodeItem) -> Record:
+def _read_record(name: str, change: Mapping[str, Any], decode_item: DecodeItem) -> Record | None:
+    """The facts that a change brings; None where it brings none, as an event's expiry.
+
+    An event is inserted once, and whatever voids or un-voids it modifies its item: an INSERT is the event's storing
+    alone, even if its image should have been voided since.
+    """
+    if name not in ("INSERT", "MODIFY"):
+        return None
     event = decode_item(change["NewImage"])
-    if not rfc3339.EARLIEST_US <= event.time_us < rfc3339.LATEST_US:
-        raise ValueError(f"the event's time {event.time_us} is out of range")
-    if not 0 < len(event.subject.encode()) <= MAX_SUBJECT_BYTES:
-        raise ValueError(f"the event's subject must have 1 to {MAX_SUBJECT_BYTES} bytes")
-    data = None if event.data is None else codec.decode(event.data)
-    if data is not None and not isinstance(data, dict):
-        raise ValueError("the event's data is no JSON object")
-    return Record(int(change["SequenceNumber"]), event, data)
+    facts = (insertion(event),) if name == "INSERT" else toggles_since(event, decode_item(change["OldImage"]))
+    return make_record(sequence_text(int(change["SequenceNumber"])), event, facts) if facts else None
 
 
 def _sequence(raw: Any) -> int | None:

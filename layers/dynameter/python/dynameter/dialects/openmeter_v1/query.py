@@ -1,4 +1,4 @@
-"""Usage queries as OpenMeter v1 has them (openmeter.md 3.1 to 3.3); Zuplo asks the same."""
+"""Usage queries as OpenMeter v1 has them (openmeter.md 3.1 to 3.4); Zuplo asks the same."""
 
 from __future__ import annotations
 
@@ -14,14 +14,24 @@ from pydantic import BaseModel, ConfigDict, Field
 from dynameter import codec
 from dynameter.clock import render
 from dynameter.dialects.bodies import read_body, refuse, renamed_fields
+from dynameter.dialects.csv import prefers_csv
 from dynameter.dialects.openmeter_v1.meters import meter_reference
 from dynameter.dialects.parameters import refuse_parameter
-from dynameter.dialects.usage_answers import Instant, find_live, located_in, refuse_customers, usage_response
+from dynameter.dialects.usage_answers import (
+    Instant,
+    csv_answer,
+    find_live,
+    located_in,
+    read_group_filters,
+    refuse_customers,
+    usage_response,
+)
 from dynameter.errors import FieldError
-from dynameter.http.message import Request, Response
+from dynameter.filters import V1_TEXT, Filter, Operator, condition
+from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.quantity import render_number
 from dynameter.meters.service import MeterService
-from dynameter.usage.query import UsageAnswer, UsageQuery, UsageRow
+from dynameter.usage.query import MAX_ENTRIES, UsageAnswer, UsageQuery, UsageRow
 from dynameter.usage.service import UsageService
 from dynameter.usage.windows import WindowSize, load_zone, render_in_zone
 
@@ -33,12 +43,13 @@ _NAMES = {
     "time_zone": "windowTimeZone",
     "subjects": "subject",
     "group_by": "groupBy",
-    "filter_group_by": "filterGroupBy",
 }
 _SINGLE = ("clientId", "from", "to", "windowSize", "windowTimeZone")
 _REPEATED = ("subject", "filterCustomerId", "groupBy", "filterSubscription")
 _DEEP_FILTER = re.compile(r"filterGroupBy\[([^\]]*)\](?:\[\])?")
+_SIMPLE = "filterGroupBy"
 _ADVANCED = "advancedMeterGroupByFilters"
+_CSV_ENDS = ("window_start", "window_end")
 
 
 class MeterQueryRequest(BaseModel):
@@ -59,7 +70,7 @@ class MeterQueryRequest(BaseModel):
 
 
 def query_meter(request: Request, meters: MeterService, usage: UsageService) -> Response:
-    """GET or POST query: 200 with the usage (openmeter.md 3.1)."""
+    """GET or POST query: 200 with the usage, as JSON or CSV (openmeter.md 3.1, 3.4)."""
     return answer_query(request, meters, usage, MeterQueryRequest)
 
 
@@ -73,10 +84,13 @@ def answer_query(
         sent = replace(request, body=codec.encode(_body_of_url(request))) if asked_by_url else request
         body = read_body(sent, model)
         query = _to_query(body)
-        refuse_customers(body.filter_customer_id or [])
-        with renamed_fields("invalid query", _NAMES):
+        _refuse_customers(body.filter_customer_id or [])
+        filters = _ADVANCED if body.advanced_filters else _SIMPLE
+        with renamed_fields("invalid query", {**_NAMES, "filters": filters}):
             answer = usage.query(meter, query)
-    return usage_response(_render(answer))
+    if prefers_csv(request):
+        return usage_response(meter, csv_answer(meter, answer, _CSV_ENDS))
+    return usage_response(meter, json_response(200, _render(answer)))
 
 
 def _to_query(body: MeterQueryRequest) -> UsageQuery:
@@ -87,32 +101,29 @@ def _to_query(body: MeterQueryRequest) -> UsageQuery:
         time_zone="UTC" if body.window_time_zone is None else body.window_time_zone,
         subjects=tuple(body.subject or ()),
         group_by=tuple(body.group_by or ()),
-        filter_group_by=_read_filters(body),
+        filters=_read_filters(body),
     )
 
 
-def _read_filters(body: MeterQueryRequest) -> dict[str, tuple[str, ...]]:
+def _refuse_customers(customers: list[str]) -> None:
+    if len(customers) > MAX_ENTRIES:
+        message = f"at most {MAX_ENTRIES} customers can be named"
+        raise refuse("invalid query", [FieldError(("body", "filterCustomerId"), "max_items", message)])
+    refuse_customers(customers)
+
+
+def _read_filters(body: MeterQueryRequest) -> dict[str, Filter[str]]:
     simple, advanced = body.filter_group_by or {}, body.advanced_filters or {}
-    if not advanced:
-        return {key: tuple(values) for key, values in simple.items()}
-    if simple:
-        message = f"{_ADVANCED} and filterGroupBy cannot be used together"
+    if simple and advanced:
+        message = f"{_ADVANCED} and {_SIMPLE} cannot be used together"
         raise refuse("invalid query", [FieldError(("body", _ADVANCED), "exclusive", message)])
-    wrong: list[FieldError] = []
-    found: dict[str, tuple[str, ...]] = {}
-    for key, condition in advanced.items():
-        match condition:
-            case {"$eq": str(value)} if len(condition) == 1:
-                found[key] = (value,)
-            case {"$in": list(values)} if len(condition) == 1 and all(isinstance(one, str) for one in values):
-                found[key] = tuple(values)
-            case _:
-                operators = ", ".join(sorted(condition))[:64]
-                message = f'supports one "$eq" with a string or one "$in" with strings so far, not {operators or "{}"}'
-                wrong.append(FieldError(("body", _ADVANCED, key[:64]), "unsupported_filter_operator", message))
-    if wrong:
-        raise refuse("invalid query", wrong)
-    return found
+    for key, values in simple.items():
+        if not 0 < len(values) <= MAX_ENTRIES:
+            message = f"a filter must name 1 to {MAX_ENTRIES} values"
+            raise refuse("invalid query", [FieldError(("body", _SIMPLE, key[:64]), "max_items", message)])
+    if simple:
+        return {key: condition(Operator.IN, *values) for key, values in simple.items()}
+    return read_group_filters(advanced, V1_TEXT, ("body", _ADVANCED))
 
 
 def _body_of_url(request: Request) -> dict[str, Any]:
@@ -128,7 +139,7 @@ def _body_of_url(request: Request) -> dict[str, Any]:
     for key, value in _url_filters(request):
         filters.setdefault(key, []).append(value)
     if filters:
-        body["filterGroupBy"] = filters
+        body[_SIMPLE] = filters
     for text in request.query_values(_ADVANCED):
         body[_ADVANCED] = _read_object(_ADVANCED, text)
     return body
@@ -139,7 +150,7 @@ def _url_filters(request: Request) -> Iterator[tuple[str, str]]:
     for name, value in request.query:
         if deep := _DEEP_FILTER.fullmatch(name):
             yield deep[1], value
-        elif name == "filterGroupBy":
+        elif name == _SIMPLE:
             for key, given in _read_object(name, value).items():
                 values = given if isinstance(given, list) else [given]
                 for one in values:

@@ -1,35 +1,28 @@
-"""OpenMeter v3's string filters in the query: ``filter[field]=x`` and ``filter[field][op]=x``."""
+"""OpenMeter v3's filters in the query: ``filter[field]=x`` and ``filter[field][op]=x`` (openmeter.md 2.5 and 3.7)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from dynameter.dialects.parameters import refuse_parameter
+from dynameter.filters import MAX_CHARACTERS, V3_TEXT, Filter, InvalidFilter, Vocabulary, read_filter
 from dynameter.http.message import Request
 
 MAX_FILTER_ITEMS = 50
-MAX_FILTER_CHARACTERS = 1_024
 MAX_FILTERS = 50
+
+T = TypeVar("T")
 
 _PARAMETER = re.compile(r"filter\[([^\[\]]*)\](?:\[([^\[\]]*)\])?")
 _LISTS = ("oeq", "ocontains")
-
-_TESTS: dict[str, Callable[[str, tuple[str, ...]], bool]] = {
-    "eq": lambda text, given: text == given[0],
-    "neq": lambda text, given: text != given[0],
-    "contains": lambda text, given: given[0].casefold() in text.casefold(),
-    "oeq": lambda text, given: text in given,
-    "ocontains": lambda text, given: any(one.casefold() in text.casefold() for one in given),
-    "gt": lambda text, given: text > given[0],
-    "gte": lambda text, given: text >= given[0],
-    "lt": lambda text, given: text < given[0],
-    "lte": lambda text, given: text <= given[0],
-    # Every field that can be filtered by is always set.
-    "exists": lambda _, given: given[0] != "false",
-}
-OPERATORS = tuple(_TESTS)
+_FLAGS = {"": True, "true": True, "false": False}
+OPERATORS = ("eq", "neq", "contains", "oeq", "ocontains", "gt", "gte", "lt", "lte", "exists")
+"""What can stand in the second brackets; other operators are for bodies."""
+URL_TEXT = replace(V3_TEXT, words={word: V3_TEXT.words[word] for word in OPERATORS}, max_items=MAX_FILTER_ITEMS)
+"""The operators on texts that a URL can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +30,58 @@ class StringFilter:
     """One condition on a field."""
 
     field: str
-    operator: str
-    given: tuple[str, ...]
+    condition: Filter[str]
 
     def admits(self, values: Mapping[str, str]) -> bool:
         """Whether the values, one for each field, meet the condition."""
-        return _TESTS[self.operator](values[self.field], self.given)
+        return self.condition.matches(values[self.field])
+
+
+@dataclass(frozen=True, slots=True)
+class SentFilter:
+    """One filter parameter as it was sent: ``name`` is the parameter's, ``operator`` eq where none was named."""
+
+    name: str
+    field: str
+    operator: str
+    value: str
+
+    def read(self, vocabulary: Vocabulary[T]) -> Filter[T]:
+        """The condition. Raises InvalidInput naming the parameter."""
+        if self.operator not in vocabulary.words:
+            known = tuple(vocabulary.words)
+            raise refuse_parameter(self.name, "unknown", f"the operator must be one of {', '.join(known)}", None, known)
+        try:
+            return read_filter({self.operator: self._operand()}, vocabulary)
+        except InvalidFilter as error:
+            raise refuse_parameter(self.name, error.rule, error.reason, self.value) from None
+
+    def _operand(self) -> Any:
+        if len(self.value) > MAX_CHARACTERS:
+            raise refuse_parameter(self.name, "max_length", f"must have at most {MAX_CHARACTERS} characters")
+        if self.operator in _LISTS:
+            return self.value.split(",")
+        return _FLAGS.get(self.value) if self.operator == "exists" else self.value
 
 
 def read_filters(request: Request, fields: tuple[str, ...]) -> tuple[StringFilter, ...]:
     """Every filter of the request, all to be met. Raises InvalidInput for an unknown field or operator."""
-    found = tuple(_read(name, value, fields) for name, value in request.query if name.startswith("filter"))
+    return tuple(StringFilter(one.field, one.read(URL_TEXT)) for one in sent_filters(request, fields))
+
+
+def sent_filters(request: Request, fields: tuple[str, ...]) -> tuple[SentFilter, ...]:
+    """The request's filter parameters, all on one of ``fields``. Raises InvalidInput."""
+    found = tuple(_sent(request, fields))
     if len(found) > MAX_FILTERS:
         raise refuse_parameter("filter", "max_items", f"must have at most {MAX_FILTERS} conditions")
     return found
 
 
-def _read(name: str, value: str, fields: tuple[str, ...]) -> StringFilter:
-    match = _PARAMETER.fullmatch(name)
-    if match is None or match[1] not in fields:
-        raise refuse_parameter(name, "unknown", f"only {', '.join(fields)} can be filtered by", choices=fields)
-    operator = match[2] or "eq"
-    if operator not in _TESTS:
-        raise refuse_parameter(name, "unknown", f"the operator must be one of {', '.join(OPERATORS)}", None, OPERATORS)
-    if len(value) > MAX_FILTER_CHARACTERS:
-        raise refuse_parameter(name, "max_length", f"must have at most {MAX_FILTER_CHARACTERS} characters")
-    given = tuple(value.split(",")) if operator in _LISTS else (value,)
-    if len(given) > MAX_FILTER_ITEMS:
-        raise refuse_parameter(name, "max_items", f"must have at most {MAX_FILTER_ITEMS} items")
-    if operator == "exists" and value not in ("", "true", "false"):
-        raise refuse_parameter(name, "type", "must be true or false", value)
-    return StringFilter(match[1], operator, given)
+def _sent(request: Request, fields: tuple[str, ...]) -> Iterator[SentFilter]:
+    for name, value in request.query:
+        if not name.startswith("filter"):
+            continue
+        match = _PARAMETER.fullmatch(name)
+        if match is None or match[1] not in fields:
+            raise refuse_parameter(name, "unknown", f"only {', '.join(fields)} can be filtered by", choices=fields)
+        yield SentFilter(name, match[1], match[2] or "eq", value)

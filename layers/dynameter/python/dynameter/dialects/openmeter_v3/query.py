@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -9,10 +11,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter.clock import render
 from dynameter.dialects.bodies import read_body, refuse, renamed_fields
+from dynameter.dialects.csv import prefers_csv
 from dynameter.dialects.openmeter_v3.meters import meter_id
-from dynameter.dialects.usage_answers import Instant, find_live, refuse_customers, usage_response
+from dynameter.dialects.statuses import field_path
+from dynameter.dialects.usage_answers import (
+    Instant,
+    csv_answer,
+    find_live,
+    read_group_filters,
+    refuse_customers,
+    usage_response,
+)
 from dynameter.errors import FieldError, InvalidInput
-from dynameter.http.message import Request, Response
+from dynameter.filters import V3_TEXT
+from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.quantity import render_text
 from dynameter.meters.service import MeterService
 from dynameter.usage.query import CUSTOMER, SUBJECT, UsageAnswer, UsageQuery, UsageRow
@@ -32,9 +44,11 @@ _NAMES = {
     "window_size": "granularity",
     "subjects": "filters.dimensions.subject",
     "group_by": "group_by_dimensions",
-    "filter_group_by": "filters.dimensions",
+    "filters": "filters.dimensions",
 }
-_RULES = {"invalid_filter": "invalid_dimension_filter"}
+_FILTERS = ("body", "filters", "dimensions")
+_UNSUPPORTED = "unsupported_filter_operator"
+_CSV_ENDS = ("from", "to")
 
 
 class QueryFilters(BaseModel):
@@ -59,47 +73,60 @@ class QueryRequest(BaseModel):
 
 
 def query_meter(request: Request, meters: MeterService, usage: UsageService) -> Response:
-    """POST query: 200 with the usage."""
+    """POST query: 200 with the usage, as JSON or CSV."""
     meter = find_live(request, meters, meter_id(request))
-    body = read_body(request, QueryRequest)
-    filters = _read_filters(body)
-    refuse_customers(list(filters.pop(CUSTOMER, ())))
-    query = UsageQuery(
+    with _codes_of_v3():
+        query = _to_query(read_body(request, QueryRequest))
+        with renamed_fields("invalid query", _NAMES):
+            answer = usage.query(meter, query)
+    if prefers_csv(request):
+        return usage_response(meter, csv_answer(meter, answer, _CSV_ENDS))
+    return usage_response(meter, json_response(200, _render(answer)))
+
+
+def _to_query(body: QueryRequest) -> UsageQuery:
+    sent = dict((body.filters and body.filters.dimensions) or {})
+    refuse_customers(list(_named(CUSTOMER, sent.pop(CUSTOMER, None))))
+    return UsageQuery(
         from_us=body.from_,
         to_us=body.to,
         window_size=None if body.granularity is None else _GRANULARITIES[body.granularity],
         time_zone=body.time_zone,
-        subjects=filters.pop(SUBJECT, ()),
+        subjects=_named(SUBJECT, sent.pop(SUBJECT, None)),
         group_by=tuple(body.group_by_dimensions or ()),
-        filter_group_by=filters,
+        filters=read_group_filters(sent, V3_TEXT, _FILTERS),
     )
+
+
+@contextmanager
+def _codes_of_v3() -> Iterator[None]:
+    """Give what is wrong v3's own codes, where it has one."""
     try:
-        with renamed_fields("invalid query", _NAMES):
-            answer = usage.query(meter, query)
+        yield
     except InvalidInput as error:
-        fields = tuple(replace(one, rule=_RULES.get(one.rule, one.rule)) for one in error.fields)
-        raise InvalidInput(error.message, code=error.code, fields=fields) from None
-    return usage_response(_render(answer))
+        raise InvalidInput(error.message, code=error.code, fields=tuple(map(_coded, error.fields))) from None
 
 
-def _read_filters(body: QueryRequest) -> dict[str, tuple[str, ...]]:
-    """The values that each filtered dimension may have."""
-    found: dict[str, tuple[str, ...]] = {}
-    wrong: list[FieldError] = []
-    for key, condition in ((body.filters and body.filters.dimensions) or {}).items():
-        match condition:
-            case {"eq": str(value)} if len(condition) == 1:
-                found[key] = (value,)
-            case {"in": [*values]} if len(condition) == 1 and values and all(isinstance(one, str) for one in values):
-                found[key] = tuple(values)
-            case _:
-                operators = ", ".join(sorted(condition))[:64]
-                message = f"must be one eq with a string or one in with strings so far, not {operators or '{}'}"
-                location = ("body", "filters", "dimensions", key[:64])
-                wrong.append(FieldError(location, "unsupported_filter_operator", message))
-    if wrong:
-        raise refuse("invalid query", wrong)
-    return found
+def _coded(one: FieldError) -> FieldError:
+    path = field_path(one.location)
+    if path == "granularity":
+        return replace(one, rule="invalid_window_size")
+    of_filter = path.startswith("filters.dimensions.") and one.rule != _UNSUPPORTED
+    return replace(one, rule="invalid_dimension_filter") if of_filter else one
+
+
+def _named(dimension: str, sent: dict[str, Any] | None) -> tuple[str, ...]:
+    """The values that a dimension may have which can be filtered by eq and in alone."""
+    match sent:
+        case None:
+            return ()
+        case {"eq": str(value)} if len(sent) == 1:
+            return (value,)
+        case {"in": [*values]} if len(sent) == 1 and values and all(isinstance(one, str) for one in values):
+            return tuple(values)
+    operators = ", ".join(sorted(sent))[:64]
+    message = f"must be one eq with a string or one in with strings, not {operators or '{}'}"
+    raise refuse("invalid query", [FieldError((*_FILTERS, dimension), _UNSUPPORTED, message)])
 
 
 def _render(answer: UsageAnswer) -> dict[str, Any]:

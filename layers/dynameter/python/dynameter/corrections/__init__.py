@@ -1,0 +1,1 @@
+"""Corrections: voiding events, undoing that, with every aggregation right afterwards."""

@@ -1,0 +1,188 @@
+"""Where voids are recorded: the catalog table, under the workspace's partition.
+
+    sk        item
+    o.<id>    a void; its id is a ULID, so the records lie in the order of their making
+    q.<id>    the names of its events, where it names them: a deflated JSON array of [source, id]
+
+A void, its names and the job that resumes it are written in one transaction, so none is ever without the others.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from dynameter import codec
+from dynameter.corrections.void import EventFilter, EventName, Tally, Void, VoidState
+from dynameter.errors import AlreadyExists, Unavailable
+from dynameter.rebuild.job import Job
+from dynameter.rebuild.store import job_item
+from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults, text, whole
+from dynameter.runtime.workspaces import workspace_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_VOID, _NAMES = "o.", "q."
+_CONDITIONS = ("type", "subject", "source", "from_us", "to_us")
+_Item = dict[str, Any]
+
+
+class VoidStore:
+    """The records of voids; every read is strongly consistent."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def insert(self, void: Void, names: Sequence[EventName], job: Job) -> None:
+        """Record a new void and, in the same transaction, its events' names and its job."""
+        items = [_to_item(void), *([_names_item(void, names)] if names else []), job_item(job)]
+        if not self._transact([self._put(item, "attribute_not_exists(pk)") for item in items]):
+            raise AlreadyExists(f"there is a void {void.id} already")
+
+    def get(self, workspace: str, void_id: str) -> Void | None:
+        """The void of that id, undone ones too."""
+        item = self._get(_key(workspace, _VOID + void_id))
+        return _from_item(workspace, item) if item else None
+
+    def names(self, void: Void) -> tuple[EventName, ...]:
+        """The events that the void names; none where it has a filter."""
+        if void.named is None:
+            return ()
+        item = self._get(_key(void.workspace, _NAMES + void.id))
+        return _from_names(item) if item else ()
+
+    def page(self, workspace: str, limit: int, after: str | None) -> list[Void]:
+        """Up to ``limit`` voids, newest first, those made before the void of the id ``after``."""
+        values = {
+            ":pk": _key(workspace, "")["pk"],
+            ":first": {"S": _VOID},
+            # "~" and "!" sort after and before every character of an id.
+            ":last": {"S": _VOID + "~" if after is None else _VOID + after[:-1] + chr(ord(after[-1]) - 1) + "~"},
+        }
+        found: list[Void] = []
+        start: _Item = {}
+        while True:
+            arguments: _Item = {
+                "TableName": self._table,
+                "ConsistentRead": True,
+                "ScanIndexForward": False,
+                "Limit": limit - len(found),
+                "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+                "ExpressionAttributeValues": values,
+                **start,
+            }
+            with storage_faults():
+                answer = self._client.query(**arguments)
+            found += [_from_item(workspace, cast("_Item", item)) for item in answer["Items"]]
+            if len(found) >= limit or not answer.get("LastEvaluatedKey"):
+                return found
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def finish(self, void: Void, tally: Tally, now_us: int) -> Void | None:
+        """RUNNING to DONE with what became of its events, UNDOING to UNDONE. None where it has moved on meanwhile."""
+        if void.state is VoidState.RUNNING:
+            finished = replace(void, state=VoidState.DONE, tally=tally, done_at_us=now_us)
+        else:
+            finished = replace(void, state=VoidState.UNDONE, undone_at_us=now_us)
+        try:
+            with storage_faults():
+                self._client.put_item(**self._put(_to_item(finished), *_still(void))["Put"])
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return None
+        return finished
+
+    def begin_undo(self, void: Void, final_at_us: int, job: Job) -> Void | None:
+        """RUNNING or DONE to UNDOING, with the job that resumes it. None where it has moved on meanwhile."""
+        begun = replace(void, state=VoidState.UNDOING, final_at_us=final_at_us)
+        actions = [self._put(_to_item(begun), *_still(void)), self._put(job_item(job))]
+        return begun if self._transact(actions) else None
+
+    def _get(self, key: _Item) -> _Item | None:
+        with storage_faults():
+            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return cast("_Item", answer["Item"]) if answer.get("Item") else None
+
+    def _put(self, item: _Item, condition: str | None = None, values: _Item | None = None) -> _Item:
+        put: _Item = {"TableName": self._table, "Item": item}
+        if condition:
+            put["ConditionExpression"] = condition
+        if values:
+            put["ExpressionAttributeValues"] = values
+        return {"Put": put}
+
+    def _transact(self, actions: list[Any]) -> bool:
+        """Write all; False where a condition fails. Raises Unavailable where another transaction is in the way."""
+        try:
+            with storage_faults():
+                self._client.transact_write_items(TransactItems=actions)
+        except ClientError as error:
+            if error_code(error) != TRANSACTION_CANCELED:
+                raise
+            response: Any = error.response
+            codes = {reason.get("Code") for reason in response.get("CancellationReasons", [])}
+            if codes & {"ConditionalCheckFailed", CONDITION_FAILED}:
+                return False
+            raise Unavailable("storage did not accept the request: too many changes at once") from error
+        return True
+
+
+def _still(void: Void) -> tuple[str, _Item]:
+    return "void_state = :before", {":before": {"S": void.state.value}}
+
+
+def _key(workspace: str, sort_key: str) -> _Item:
+    return {"pk": {"S": "w." + workspace_key(workspace)}, "sk": {"S": sort_key}}
+
+
+def _names_item(void: Void, names: Sequence[EventName]) -> _Item:
+    listed = zlib.compress(codec.encode([(one.source, one.id) for one in names]))
+    return {**_key(void.workspace, _NAMES + void.id), "names": {"B": listed}}
+
+
+def _from_names(item: _Item) -> tuple[EventName, ...]:
+    return tuple(EventName(source, id_) for source, id_ in codec.decode(zlib.decompress(bytes(item["names"]["B"]))))
+
+
+def _to_item(void: Void) -> _Item:
+    numbers = {
+        "created_us": void.created_at_us,
+        "final_us": void.final_at_us,
+        "done_us": void.done_at_us,
+        "undone_us": void.undone_at_us,
+        "voided": void.tally.voided,
+        "skipped": void.tally.skipped,
+        "named": void.named,
+    }
+    item = _key(void.workspace, _VOID + void.id) | {"id": {"S": void.id}, "void_state": {"S": void.state.value}}
+    item |= {name: {"N": str(value)} for name, value in numbers.items() if value is not None}
+    if void.reason is not None:
+        item["reason"] = {"S": void.reason}
+    if void.filter is not None:
+        wanted = {name: getattr(void.filter, name) for name in _CONDITIONS}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        item["conditions"] = {"S": codec.encode(given).decode()}
+    return item
+
+
+def _from_item(workspace: str, item: _Item) -> Void:
+    return Void(
+        workspace=workspace,
+        id=text(item, "id"),
+        created_at_us=whole(item, "created_us"),
+        state=VoidState(text(item, "void_state")),
+        final_at_us=whole(item, "final_us"),
+        reason=text(item, "reason") if "reason" in item else None,
+        named=whole(item, "named") if "named" in item else None,
+        filter=EventFilter(**codec.decode(text(item, "conditions"))) if "conditions" in item else None,
+        tally=Tally(whole(item, "voided"), whole(item, "skipped")),
+        done_at_us=whole(item, "done_us") if "done_us" in item else None,
+        undone_at_us=whole(item, "undone_us") if "undone_us" in item else None,
+    )

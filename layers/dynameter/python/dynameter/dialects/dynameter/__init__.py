@@ -1,0 +1,1 @@
+"""This service's own JSON forms; errors are OpenMeter v1's problems."""

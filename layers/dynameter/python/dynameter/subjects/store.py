@@ -1,0 +1,213 @@
+"""Where subjects are kept: the catalog table, under the workspace's partition.
+
+sk             item
+sub.k.<key>    a subject
+sub.i.<id>     the key of the subject that has the id
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from dynameter import codec
+from dynameter.errors import Unavailable
+from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults, text, whole
+from dynameter.runtime.workspaces import workspace_key
+from dynameter.subjects.service import SubjectPage
+from dynameter.subjects.subject import Keep, Subject, SubjectDraft
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MAX_PAGES = 4
+"""Pages of a megabyte that a list reads at most: Lambda answers 6 MB."""
+
+_BY_KEY, _BY_ID = "sub.k.", "sub.i."
+_ATTEMPTS = 6
+_PAUSE_S = 0.05
+_TAKEN = ("ConditionalCheckFailed", CONDITION_FAILED)
+
+_Item = dict[str, Any]
+
+
+class SubjectStore:
+    """Subjects in the catalog table; every read is strongly consistent."""
+
+    def __init__(self, client: DynamoDBClient, table: str, pause: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._table = table
+        self._pause = pause
+
+    def upsert(self, workspace: str, draft: SubjectDraft, new_id: str, now_us: int) -> Subject:
+        """See ``dynameter.subjects.service.SubjectStore``."""
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._pause(_PAUSE_S * 2**attempt)
+            changed = self._change(workspace, draft, now_us)
+            if changed is not None:
+                return changed
+            created = _created(workspace, draft, new_id, now_us)
+            if self._insert(created):
+                return created
+        raise Unavailable("storage did not accept the request: too many changes at once")
+
+    def get(self, workspace: str, key: str) -> Subject | None:
+        """The subject of that key."""
+        item = self._get(workspace, _BY_KEY + key)
+        return _from_item(workspace, item) if item else None
+
+    def get_by_id(self, workspace: str, subject_id: str) -> Subject | None:
+        """The subject of that id."""
+        pointer = self._get(workspace, _BY_ID + subject_id)
+        found = self.get(workspace, text(pointer, "key")) if pointer else None
+        return found if found is not None and found.id == subject_id else None
+
+    def list(self, workspace: str, after: str | None, limit: int) -> SubjectPage:
+        """Subjects after that key, at most ``limit`` and at most what one answer can carry."""
+        found: list[Subject] = []
+        start: Any = None if after is None else _key(workspace, _BY_KEY + after)
+        for _ in range(MAX_PAGES):
+            arguments: _Item = {
+                "TableName": self._table,
+                "ConsistentRead": True,
+                "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
+                "ExpressionAttributeValues": {":pk": _key(workspace, "")["pk"], ":prefix": {"S": _BY_KEY}},
+                "Limit": limit - len(found),
+            }
+            if start:
+                arguments["ExclusiveStartKey"] = start
+            with storage_faults():
+                answer = self._client.query(**arguments)
+            found += (_from_item(workspace, item) for item in answer["Items"])
+            start = answer.get("LastEvaluatedKey")
+            if not start or len(found) == limit:
+                break
+        return SubjectPage(tuple(found), start["sk"]["S"].removeprefix(_BY_KEY) if start else None)
+
+    def delete(self, subject: Subject) -> bool:
+        """Delete the subject and its id; False where it is gone already."""
+        owned = {"ConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": subject.id}}}
+        return self._transact(
+            [
+                {"Delete": {**self._at(subject.workspace, _BY_KEY + subject.key), **owned}},
+                {"Delete": self._at(subject.workspace, _BY_ID + subject.id)},
+            ]
+        )
+
+    def _change(self, workspace: str, draft: SubjectDraft, now_us: int) -> Subject | None:
+        """Change the subject that has the key; None where there is none."""
+        sets, removes = ["#updated = :now"], []
+        names, values = {"#updated": "updated_us"}, {":now": _number(now_us)}
+        for name, value in _given(draft).items():
+            names[f"#{name}"] = name
+            if value is None:
+                removes.append(f"#{name}")
+            else:
+                sets.append(f"#{name} = :{name}")
+                values[f":{name}"] = {"S": value}
+        try:
+            with storage_faults():
+                answer = self._client.update_item(
+                    **self._at(workspace, _BY_KEY + draft.key),
+                    UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removes)}" if removes else ""),
+                    ConditionExpression="attribute_exists(pk)",
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=values,
+                    ReturnValues="ALL_NEW",
+                )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise
+            return None
+        return _from_item(workspace, answer["Attributes"])
+
+    def _insert(self, subject: Subject) -> bool:
+        """Add the subject and its id; False where another request has added the key."""
+        free = {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)"}
+        pointer = {**_key(subject.workspace, _BY_ID + subject.id), "key": {"S": subject.key}}
+        return self._transact([{"Put": {**free, "Item": _to_item(subject)}}, {"Put": {**free, "Item": pointer}}])
+
+    def _transact(self, actions: Sequence[Any]) -> bool:
+        """Run one transaction; False where a condition failed."""
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._pause(_PAUSE_S * 2**attempt)
+            try:
+                with storage_faults():
+                    self._client.transact_write_items(TransactItems=actions)
+            except ClientError as error:
+                if error_code(error) != TRANSACTION_CANCELED:
+                    raise
+                response: _Item = dict(error.response)
+                codes = {reason.get("Code") for reason in response.get("CancellationReasons", [])}
+                if codes & set(_TAKEN):
+                    return False
+            else:
+                return True
+        raise Unavailable("storage did not accept the request: too many changes at once")
+
+    def _get(self, workspace: str, sort_key: str) -> _Item | None:
+        with storage_faults():
+            answer = self._client.get_item(**self._at(workspace, sort_key), ConsistentRead=True)
+        return dict(answer["Item"]) if "Item" in answer else None
+
+    def _at(self, workspace: str, sort_key: str) -> Any:
+        return {"TableName": self._table, "Key": _key(workspace, sort_key)}
+
+
+def _created(workspace: str, draft: SubjectDraft, new_id: str, now_us: int) -> Subject:
+    name, metadata = draft.display_name, draft.metadata
+    return Subject(
+        workspace=workspace,
+        id=new_id,
+        key=draft.key,
+        display_name=None if isinstance(name, Keep) else name,
+        metadata=None if isinstance(metadata, Keep) else metadata,
+        created_at_us=now_us,
+        updated_at_us=now_us,
+    )
+
+
+def _given(draft: SubjectDraft) -> dict[str, str | None]:
+    """The attributes that the draft sets, or clears with None."""
+    given: dict[str, str | None] = {}
+    if not isinstance(draft.display_name, Keep):
+        given["display_name"] = draft.display_name
+    if not isinstance(draft.metadata, Keep):
+        given["metadata"] = None if draft.metadata is None else codec.encode(draft.metadata).decode()
+    return given
+
+
+def _key(workspace: str, sort_key: str) -> _Item:
+    return {"pk": {"S": "w." + workspace_key(workspace)}, "sk": {"S": sort_key}}
+
+
+def _to_item(subject: Subject) -> _Item:
+    item = {
+        **_key(subject.workspace, _BY_KEY + subject.key),
+        "id": {"S": subject.id},
+        "created_us": _number(subject.created_at_us),
+        "updated_us": _number(subject.updated_at_us),
+    }
+    draft = SubjectDraft(subject.key, subject.display_name, subject.metadata)
+    return item | {name: {"S": value} for name, value in _given(draft).items() if value is not None}
+
+
+def _from_item(workspace: str, item: Any) -> Subject:
+    return Subject(
+        workspace=workspace,
+        id=text(item, "id"),
+        key=text(item, "sk").removeprefix(_BY_KEY),
+        display_name=text(item, "display_name") if "display_name" in item else None,
+        metadata=codec.decode(text(item, "metadata")) if "metadata" in item else None,
+        created_at_us=whole(item, "created_us"),
+        updated_at_us=whole(item, "updated_us"),
+    )
+
+
+def _number(value: int) -> _Item:
+    return {"N": str(value)}

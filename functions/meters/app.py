@@ -134,7 +134,8 @@ def recounts() -> RecountService:
     settle_us = settings.settle_ms * 1_000
     jobs = JobStore(client, settings.catalog_table, _clock, settle_us)
     rows = UsageStore(client, settings.usage_table, jobs=jobs)
-    return RecountService(services()[1], rows, RawReader(EventHistory(client, settings), _clock), _clock, settle_us)
+    raw = RawReader(EventHistory(client, settings), _clock)
+    return RecountService(services()[1], rows, raw, _clock, settle_us, settings.event_retention_days)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from corehttp.exceptions import ResourceNotFoundError
 from openmeter import Client
-from openmeter.models import Event, MeterCreate, MeterQueryRequest, MeterUpdate
+from openmeter.models import Event, MeterCreate, MeterQueryRequest, MeterUpdate, SubjectUpsert
 
 from tests.conformance.api import Api
 from tests.conformance.polling import eventually
@@ -87,3 +87,28 @@ def test_it_creates_lists_gets_updates_and_deletes_meters(client: Client, api: A
     assert (updated.name, read.name, read.group_by) == ("Tokens", "Tokens", {"model": "$.model"})
     with pytest.raises(ResourceNotFoundError):
         client.meters.get(slug)
+
+
+def test_it_lists_events(client: Client, api: Api) -> None:
+    slug = api.fresh("sdk")
+    sent = event(slug, 1, slug, "gpt-4", 10)
+    sent.time = datetime.now(UTC)
+    client.events.ingest_event(sent)
+
+    def listed() -> list[tuple[str, str]]:
+        return [(one.event.id, one.event.source) for one in client.events.list(subject=slug, limit=10)]
+
+    eventually(listed, [("1", slug)])
+
+
+def test_it_upserts_lists_and_deletes_subjects(client: Client, api: Api) -> None:
+    key = api.fresh("subject")
+
+    client.subjects.upsert([SubjectUpsert(key=key, display_name="Acme")])
+    listed = {one.key: one.display_name for one in client.subjects.list()}
+    read = client.subjects.get(key)
+    client.subjects.delete(key)
+
+    assert (listed[key], read.display_name) == ("Acme", "Acme")
+    with pytest.raises(ResourceNotFoundError):
+        client.subjects.get(key)

@@ -45,15 +45,30 @@ def read_trace(event_type: str) -> list[Row]:
         ]
 
 
+METERS: dict[str, dict[str, str]] = {
+    "requests": {"aggregation": "COUNT"},
+    "context": {"aggregation": "SUM", "valueProperty": "$.context_tokens"},
+    "generated": {"aggregation": "SUM", "valueProperty": "$.generated_tokens"},
+    "total": {"aggregation": "SUM", "valueProperty": "$.total_tokens"},
+    "least": {"aggregation": "MIN", "valueProperty": "$.generated_tokens"},
+    "most": {"aggregation": "MAX", "valueProperty": "$.generated_tokens"},
+    "longest": {"aggregation": "MAX", "valueProperty": "$.context_tokens"},
+    "distinct": {"aggregation": "UNIQUE_COUNT", "valueProperty": "$.generated_tokens"},
+    "latest": {"aggregation": "LATEST", "valueProperty": "$.generated_tokens"},
+}
+
+
+def create_meters(api: Api, prefix: str) -> None:
+    for slug, definition in METERS.items():
+        body = {"slug": f"{prefix}_{slug}", "eventType": "llm.request", **definition}
+        assert api.post("/api/v1/meters", body).status == 201
+
+
 @pytest.fixture(scope="module")
 def replayed(server_api: Api) -> Api:
     """The service after the replay; its meters were made before it."""
     api = server_api
-    for slug, field in (("requests", None), ("context", "context_tokens"), ("generated", "generated_tokens"),
-                        ("total", "total_tokens")):  # fmt: skip
-        meter = {"slug": f"trace_{slug}", "eventType": "llm.request", "aggregation": "SUM" if field else "COUNT"}
-        created = api.post("/api/v1/meters", {**meter, **({"valueProperty": f"$.{field}"} if field else {})})
-        assert created.status == 201, created.text
+    create_meters(api, "trace")
     events = read_trace("llm.request")
     for batch, start in enumerate(range(0, len(events), BATCH_SIZE)):
         for _ in range(2 if batch % 10 == 0 else 1):
@@ -62,39 +77,59 @@ def replayed(server_api: Api) -> Api:
             )
             assert answer.status == 204, answer.text
     eventually(lambda: value(api, "requests"), 8819, within_s=60)
+    create_meters(api, "after")
+    for slug in METERS:
+        path = f"/v1/{api.workspace}/meters/after_{slug}/state"
+        eventually(lambda path=path: api.get(path).json()["state"], "live", within_s=120)  # type: ignore[misc]
     return api
 
 
-def query(api: Api, meter: str, parameters: str = "") -> list[Row]:
-    rows: list[Row] = api.get(f"/api/v1/meters/trace_{meter}/query?{parameters}").json()["data"]
+def query(api: Api, meter: str, parameters: str = "", made: str = "trace") -> list[Row]:
+    rows: list[Row] = api.get(f"/api/v1/meters/{made}_{meter}/query?{parameters}").json()["data"]
     return rows
 
 
-def value(api: Api, meter: str, parameters: str = "") -> Any:
-    return next((row["value"] for row in query(api, meter, parameters)), None)
+def value(api: Api, meter: str, made: str = "trace") -> Any:
+    return next((row["value"] for row in query(api, meter, made=made)), None)
 
 
-@pytest.mark.parametrize(("meter", "expected"), [("requests", 8819), ("context", 18059974), ("generated", 245896)])
-def test_totals(replayed: Api, meter: str, expected: int) -> None:
-    eventually(lambda: value(replayed, meter), expected)
+@pytest.mark.parametrize("made", ["trace", "after"], ids=["meter made before the events", "meter made after them"])
+@pytest.mark.parametrize(
+    ("meter", "expected"),
+    [
+        ("requests", 8819),
+        ("context", 18059974),
+        ("generated", 245896),
+        ("least", 6),
+        ("most", 1899),
+        ("longest", 7437),
+        ("distinct", 281),
+        ("latest", 173),
+    ],
+)
+def test_totals(replayed: Api, meter: str, expected: int, made: str) -> None:
+    eventually(lambda: value(replayed, meter, made), expected)
 
 
-def test_total_tokens_of_each_customer(replayed: Api) -> None:
-    by_customer = {row["subject"]: row["value"] for row in query(replayed, "total", "groupBy=subject")}
+@pytest.mark.parametrize("made", ["trace", "after"])
+def test_total_tokens_of_each_customer(replayed: Api, made: str) -> None:
+    by_customer = {row["subject"]: row["value"] for row in query(replayed, "total", "groupBy=subject", made)}
 
     assert by_customer == dict(zip(CUSTOMERS, [3730715, 3626615, 3670736, 3526415, 3751389], strict=True))
 
 
-def test_minutes_with_any_event_and_the_busiest(replayed: Api) -> None:
-    minutes = query(replayed, "requests", "windowSize=MINUTE")
+@pytest.mark.parametrize("made", ["trace", "after"])
+def test_minutes_with_any_event_and_the_busiest(replayed: Api, made: str) -> None:
+    minutes = query(replayed, "requests", "windowSize=MINUTE", made)
 
     busiest = max(minutes, key=lambda row: row["value"])
     assert len(minutes) == 45
     assert (busiest["windowStart"], busiest["value"]) == ("2023-11-16T18:31:00Z", 585)
 
 
-def test_generated_tokens_by_hour(replayed: Api) -> None:
-    hours = {row["windowStart"]: row["value"] for row in query(replayed, "generated", "windowSize=HOUR")}
+@pytest.mark.parametrize("made", ["trace", "after"])
+def test_generated_tokens_by_hour(replayed: Api, made: str) -> None:
+    hours = {row["windowStart"]: row["value"] for row in query(replayed, "generated", "windowSize=HOUR", made)}
 
     assert hours == {"2023-11-16T18:00:00Z": 213958, "2023-11-16T19:00:00Z": 31938}
 

@@ -148,3 +148,17 @@ def test_slices_sort_within_their_job() -> None:
 def test_an_item_that_is_no_job_is_refused() -> None:
     with pytest.raises(KeyError):
         read_job({"pk": job_item(JOB)["pk"]})
+
+
+def test_a_recompute_that_was_given_up_is_taken_up_when_it_is_asked_for_again(store: JobStore, dynamodb: Any) -> None:
+    wanted = (WORKSPACE, "meter", 1, None, (), 7, 99)
+    store.request(*wanted)
+    (item,) = dynamodb.scan(TableName="CatalogTable")["Items"]
+    job = read_job(item)
+    store.give_up(job, "ValueError: no")
+
+    store.request(*wanted)
+
+    taken_up = store.get(job.key)
+    assert taken_up is not None
+    assert (taken_up.state, taken_up.step) == (JobState.RUNNING, job.step + 1)

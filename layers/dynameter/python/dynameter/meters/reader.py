@@ -14,6 +14,8 @@ from dynameter.meters.reading import Reading, Skip
 
 MAX_GROUP_VALUE_BYTES = 512
 """UTF-8 bytes that the value of one group-by key may have; an event with a longer one does not count."""
+MAX_UNIQUE_BYTES = 512
+"""UTF-8 bytes that a value of UNIQUE_COUNT may have; an event with a longer one does not count."""
 
 # Text of at most so many characters is within the limit whatever the characters are.
 _SURELY_SHORT = MAX_GROUP_VALUE_BYTES // 4
@@ -80,7 +82,10 @@ def _unique_text(raw: Any) -> str | Skip:
         return Skip("invalid event: value cannot be null")
     if isinstance(raw, list | dict):
         return Skip(f"invalid event: unsupported value property type: {type(raw).__name__}")
-    return _scalar_text(raw)
+    text = _scalar_text(raw)
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_UNIQUE_BYTES:
+        return Skip(f"invalid event: the value of a unique count exceeds {MAX_UNIQUE_BYTES} bytes")
+    return text
 
 
 def _group_text(raw: Any) -> str:

@@ -32,7 +32,7 @@ MAX_REASON_CHARACTERS = 1_000
 
 _Item = dict[str, Any]
 _RUNNING = {"S": JobState.RUNNING.value}
-_AS_IT_WAS = "step = :step AND #state = :running"
+_AS_IT_WAS = "step = :step AND #state = :state"
 
 
 class JobStore:
@@ -79,15 +79,15 @@ class JobStore:
         }
         now = self._clock.now_us()
         digest = hashlib.blake2b(codec.encode_sorted(details), digest_size=12).hexdigest()
-        self.put(
-            Job(
-                key=JobKey(workspace, RECOMPUTE, f"{meter_id}.{digest}"),
-                created_at_us=now,
-                # An epoch may lie in the past, and what is in flight now is stamped at most now.
-                not_before_us=max(now, epoch_us) + self._settle_us,
-                details=details,
-            )
+        job = Job(
+            key=JobKey(workspace, RECOMPUTE, f"{meter_id}.{digest}"),
+            created_at_us=now,
+            # An epoch may lie in the past, and what is in flight now is stamped at most now.
+            not_before_us=max(now, epoch_us) + self._settle_us,
+            details=details,
         )
+        if not self.put(job):
+            self._take_up(job.key)
 
     # ---- reading
 
@@ -155,6 +155,13 @@ class JobStore:
             job, {"state": {"S": JobState.FAILED.value}, "reason": {"S": reason[:MAX_REASON_CHARACTERS]}}
         )
 
+    def _take_up(self, key: JobKey) -> None:
+        """Run a job again that was given up; one that is running goes on undisturbed."""
+        found = self.get(key)
+        if found is not None and found.state is JobState.FAILED:
+            running = {"state": _RUNNING, "step": _number(found.step + 1), "faults": _number(0)}
+            self._change(found, running)
+
     def delete(self, key: JobKey) -> None:
         """Delete the job if it is there."""
         with storage_faults():
@@ -171,7 +178,7 @@ class JobStore:
                     ConditionExpression=_AS_IT_WAS,
                     ExpressionAttributeNames={"#state": "state"} | {f"#{name}": name for name in changes},
                     ExpressionAttributeValues={f":new_{name}": value for name, value in changes.items()}
-                    | {":step": _number(job.step), ":running": _RUNNING},
+                    | {":step": _number(job.step), ":state": {"S": job.state.value}},
                 )
         except ClientError as error:
             return _refused(error)

@@ -22,9 +22,6 @@ from dynameter.usage.cells import moment_of
 from dynameter.usage.delta import Contribution, Delta, Deltas
 from dynameter.usage.row import MAX_SUBJECT_BYTES, RowKey, Series
 
-MAX_UNIQUE_BYTES = 512
-"""UTF-8 bytes that a value of UNIQUE_COUNT may have; an event with a longer one does not count."""
-
 
 class Reads(Protocol):
     """What reads an event's data, see ``dynameter.meters.reader.Reader``."""
@@ -72,10 +69,7 @@ class Counting:
         reading = self.reader.read(data)
         if self.meter.aggregation is not Aggregation.UNIQUE_COUNT or isinstance(reading, Skip):
             return reading
-        text = str(reading.value)
-        if len(text.encode("utf-8", "surrogatepass")) > MAX_UNIQUE_BYTES:
-            return Skip(f"invalid event: the value of a unique count exceeds {MAX_UNIQUE_BYTES} bytes")
-        return Reading(None, (*reading.groups, text))
+        return Reading(None, (*reading.groups, str(reading.value)))
 
 
 Definitions = Mapping[tuple[str, str], Sequence[Counting]]

@@ -93,14 +93,21 @@ class RecountAnswer:
 
 
 class RecountService:
-    """Compares and repairs. ``settle_us``: no write begun by now is under way any longer then."""
+    """Compares and repairs. ``settle_us``: no write begun by now is under way any longer then.
 
-    def __init__(self, usage: Usage, rows: Rows, raw: RawReader, clock: Clock, settle_us: int) -> None:
+    ``retention_days`` is how long events are kept, 0 for ever: usage outlives its events, and what is counted again
+    from the events that are left would be less.
+    """
+
+    def __init__(
+        self, usage: Usage, rows: Rows, raw: RawReader, clock: Clock, settle_us: int, retention_days: int
+    ) -> None:
         self._usage = usage
         self._rows = rows
         self._raw = raw
         self._clock = clock
         self._margin_us = max(settle_us, LEAST_MARGIN_US)
+        self._retention_us = retention_days * 24 * HOUR_US
 
     def recount(self, meter: Meter, question: RecountQuestion, deadline_us: int) -> RecountAnswer:
         """Compare the usage of a range. What is stored in the last moments may be on one side only.
@@ -140,6 +147,9 @@ class RecountService:
         series = Series(meter.workspace, meter.id, meter.active)
         span = hours_of(Window(question.from_us, question.to_us))
         start_us, end_us = span.first * HOUR_US, (span.last + 1) * HOUR_US
+        if self._retention_us and start_us < self._clock.now_us() - self._retention_us:
+            message = "from must lie within EventRetentionDays: older events may be gone, though usage has them"
+            raise InvalidInput(message, fields=(FieldError(("body", "from"), "range", message),))
         # The total is compared too, and it is made of all subjects' events.
         raw = self._raw.read(meter.workspace, start_us, end_us, None, deadline_us)
         folded = fold_history(meter, meter.active_generation, raw, _AS_IT_IS)

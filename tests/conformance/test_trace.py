@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from local.template import ROOT
 from tests.conformance.api import Api
 from tests.conformance.polling import eventually
+from tests.running_server import running_server
 
 TRACE = Path(os.environ.get("DYNAMETER_TRACE", ROOT.parent / "shared" / "data" / "llm-requests.csv"))
 BATCH_SIZE = 100
@@ -65,9 +67,13 @@ def create_meters(api: Api, prefix: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def replayed(server_api: Api) -> Api:
-    """The service after the replay; its meters were made before it."""
-    api = server_api
+def replayed() -> Iterator[Api]:
+    """A service of its own after the replay, with meters made before it and the same ones made after it."""
+    with running_server() as server:
+        yield replay(Api(server.url, server.key, server.workspace))
+
+
+def replay(api: Api) -> Api:
     create_meters(api, "trace")
     events = read_trace("llm.request")
     for batch, start in enumerate(range(0, len(events), BATCH_SIZE)):

@@ -161,8 +161,9 @@ class History:
             return
         body = {"events": [{"source": event.source, "id": event.id} for event in chosen], "reason": "test"}
         path = {"workspace_id": WORKSPACE}
+        faults = self.world.faults
         first = self.world.call("meters", "POST /v1/{workspace_id}/voids", path=path, body=body)
-        if first is None:
+        if self.world.faults > faults:
             # What was written of it is carried out later, perhaps after an un-void that comes next: let it be now.
             self.world.settle()
         answer = first or self.world.ask("meters", "POST /v1/{workspace_id}/voids", path=path, body=body)
@@ -181,7 +182,12 @@ class History:
             key for key in self.world.functions["meters"].ROUTES if key.startswith("DELETE /v1/{workspace_id}/voids/")
         )
         path = {"workspace_id": WORKSPACE, route.split("/{")[-1].rstrip("}"): id_}
-        answer = self.world.ask("meters", route, path=path)
+        faults = self.world.faults
+        answer = self.world.call("meters", route, path=path)
+        if self.world.faults > faults:
+            # A job goes on with it; until it is done, another void finds some of the events taken.
+            self.world.settle()
+        answer = answer or self.world.ask("meters", route, path=path)
         assert answer.status in (200, 202, 204), answer.text
         for event in events:
             event.voided = False

@@ -1,4 +1,4 @@
-"""The golden vectors of openmeter.md 3.3 through the running service, every aggregation, v1, v3, CSV and the lists."""
+"""OpenMeter's own golden vectors through the running service, every aggregation, v1, v3, CSV and the lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a meter reads from an event, with the vectors of openmeter.md 3.3 and the wordings of 3.7."""
+"""What a meter reads from an event, with OpenMeter's vectors and wordings."""
 
 from __future__ import annotations
 

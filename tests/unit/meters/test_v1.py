@@ -1,4 +1,4 @@
-"""Meters over the wire of OpenMeter v1 (openmeter.md 2) and of Zuplo (peers.md 2.2)."""
+"""Meters over the wire of OpenMeter v1 and of Zuplo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Meters over the wire of OpenMeter v3 and Kong (openmeter.md 2.5)."""
+"""Meters over the wire of OpenMeter v3 and Kong."""
 
 from __future__ import annotations
 

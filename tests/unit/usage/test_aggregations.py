@@ -24,7 +24,7 @@ GOLDEN = [
     (2, make_event(2, {"value": "0.4567890123456789", "name": "a"}, time_us=NOON + MICROSECONDS)),
     (3, make_event(3, {"value": None, "name": None}, time_us=NOON + 2 * MICROSECONDS)),
 ]
-"""The rows of OpenMeter's own suite (openmeter.md 3.3)."""
+"""The rows of OpenMeter's own suite."""
 
 
 def rows(world: World, meter: Meter, subject: str | None = None) -> list[HourRow]:

@@ -1,4 +1,4 @@
-"""All seven aggregations answer as OpenMeter documents them (openmeter.md 3.3), and better where it is accidental."""
+"""All seven aggregations answer as OpenMeter documents them, and better where it is accidental."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Conditions on a text or an instant: ``read_filter`` checks what a caller sent, ``matches`` applies it. Pure.
 
-Two vocabularies spell the same operators: OpenMeter v1's FilterString (``{"$in": ["a", "b"]}``, openmeter.md 3.1) and
-v3's (``{"in": ["a", "b"]}``, 2.5 and 3.5). Several operators in one object must all hold; an object without any holds
+Two vocabularies spell the same operators: OpenMeter v1's FilterString (``{"$in": ["a", "b"]}``) and
+v3's (``{"in": ["a", "b"]}``). Several operators in one object must all hold; an object without any holds
 for everything. Text is compared by code points, as OpenMeter's storage does. Nothing here takes longer than in
 proportion to the lengths of the text and the filter.
 """

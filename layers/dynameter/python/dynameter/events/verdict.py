@@ -56,7 +56,7 @@ class Judge:
         self._countings: dict[tuple[str, int], Counting | Skip] = {}
 
     def validation_errors(self, event: Event) -> tuple[str, ...]:
-        """OpenMeter's validation errors (openmeter.md 3.7), by the generations that queries read.
+        """OpenMeter's validation errors, by the generations that queries read.
 
         Its ``no customer found for event subject: X`` has to be added here once there are customers.
         """

@@ -48,7 +48,7 @@ class UnusableQuantity(ValueError):
 def parse_quantity(value: Any) -> Decimal:
     """Read a decoded JSON value (int, Decimal or numeric text) as a quantity, digit for digit.
 
-    Raises ``UnusableQuantity`` with a reason (openmeter.md 3.7) for anything else, for NaN and infinity, and for
+    Raises ``UnusableQuantity`` with a reason for anything else, for NaN and infinity, and for
     more digits than are kept.
     """
     if type(value) is int:

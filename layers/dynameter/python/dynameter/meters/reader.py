@@ -33,7 +33,7 @@ class Reader:
     groups: tuple[tuple[str, Path], ...]
 
     def read(self, data: dict[str, Any] | None) -> Reading | Skip:
-        """What the event's data adds, or why the event does not count (openmeter.md 3.3 and 3.7).
+        """What the event's data adds, or why the event does not count.
 
         COUNT counts every event; UNIQUE_COUNT takes any scalar's text form; the others need a usable quantity.
         Missing, null and structured group values read as "".

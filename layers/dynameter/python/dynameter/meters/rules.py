@@ -1,4 +1,4 @@
-"""The rules of a meter's definition (openmeter.md 2.1), and the limits that keep one affordable."""
+"""The rules of a meter's definition, and the limits that keep one affordable."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ class Summation:
         return UsageRow(start_us, end_us, subject, dict(zip(self._asked, groups, strict=True)), found.tally.answer())
 
     def _empty(self) -> tuple[UsageRow, ...]:
-        """Counting nothing, undivided, is 0; every other empty answer has no row (openmeter.md 3.3)."""
+        """Counting nothing, undivided, is 0; every other empty answer has no row."""
         divided = self._calendar is not None or self._query.group_by or self._query.by_subject
         if self._aggregation not in _COUNTS or divided:
             return ()

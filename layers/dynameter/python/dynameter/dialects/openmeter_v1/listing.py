@@ -1,4 +1,4 @@
-"""``GET /api/v1/events``: the latest events, newest first, with their validation errors (openmeter.md 3.7)."""
+"""``GET /api/v1/events``: the latest events, newest first, with their validation errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Meters as OpenMeter v1 has them (openmeter.md 2.1 to 2.4); Zuplo has the same bodies."""
+"""Meters as OpenMeter v1 has them; Zuplo has the same bodies."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class MeterCreate(MeterUpdate):
 
 
 def create_meter(request: Request, meters: MeterService) -> Response:
-    """POST meters: 201, which the Python SDK insists on (openmeter.md 2.4)."""
+    """POST meters: 201, which the Python SDK insists on."""
     body = read_body(request, MeterCreate)
     draft = MeterDraft(
         slug=body.slug,
@@ -79,7 +79,7 @@ def get_meter(request: Request, meters: MeterService) -> Response:
 
 
 def update_meter(request: Request, meters: MeterService) -> Response:
-    """PUT a meter. What is missing is reset (name, metadata, groupBy), but for the description (openmeter.md 2.3)."""
+    """PUT a meter. What is missing is reset (name, metadata, groupBy), but for the description."""
     reference = meter_reference(request)
     body = read_body(request, MeterUpdate)
     change = MeterChange(body.name, body.description, body.metadata or {}, body.group_by or {})

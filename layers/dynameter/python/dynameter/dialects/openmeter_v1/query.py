@@ -1,4 +1,4 @@
-"""Usage queries as OpenMeter v1 has them (openmeter.md 3.1 to 3.4); Zuplo asks the same."""
+"""Usage queries as OpenMeter v1 has them; Zuplo asks the same."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class MeterQueryRequest(BaseModel):
 
 
 def query_meter(request: Request, meters: MeterService, usage: UsageService) -> Response:
-    """GET or POST query: 200 with the usage, as JSON or CSV (openmeter.md 3.1, 3.4)."""
+    """GET or POST query: 200 with the usage, as JSON or CSV."""
     return answer_query(request, meters, usage, MeterQueryRequest)
 
 

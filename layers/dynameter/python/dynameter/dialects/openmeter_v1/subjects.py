@@ -1,4 +1,4 @@
-"""Subjects as OpenMeter v1 has them (openmeter.md 3.6): deprecated there, and still what its clients call first."""
+"""Subjects as OpenMeter v1 has them: deprecated there, and still what its clients call first."""
 
 from __future__ import annotations
 

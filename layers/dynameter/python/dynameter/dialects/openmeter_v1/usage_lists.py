@@ -1,4 +1,4 @@
-"""Lists of what a meter has seen, as OpenMeter v1 has them (openmeter.md 3.6): subjects, values of a group-by key."""
+"""Lists of what a meter has seen, as OpenMeter v1 has them: subjects, values of a group-by key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``GET /api/v2/events``: events by JSON filters, page by page (openmeter.md 3.7)."""
+"""``GET /api/v2/events``: events by JSON filters, page by page."""
 
 from __future__ import annotations
 

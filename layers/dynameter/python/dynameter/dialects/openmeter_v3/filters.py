@@ -1,4 +1,4 @@
-"""OpenMeter v3's filters in the query: ``filter[field]=x`` and ``filter[field][op]=x`` (openmeter.md 2.5 and 3.7)."""
+"""OpenMeter v3's filters in the query: ``filter[field]=x`` and ``filter[field][op]=x``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``GET /openmeter/events``: events by filters in the URL, page by page, in either order (openmeter.md 3.7)."""
+"""``GET /openmeter/events``: events by filters in the URL, page by page, in either order."""
 
 from __future__ import annotations
 

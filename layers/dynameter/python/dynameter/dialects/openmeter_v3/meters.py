@@ -1,4 +1,4 @@
-"""Meters as OpenMeter v3 and Kong Konnect have them (openmeter.md 2.1, 2.3, 2.5)."""
+"""Meters as OpenMeter v3 and Kong Konnect have them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def delete_meter(request: Request, meters: MeterService) -> Response:
 
 
 def problem(error: DynameterError, request_id: str) -> Response:
-    """v3's problem, but 404 and 409 of meters come in v1's shape, as OpenMeter's v3 has them (openmeter.md 2.5)."""
+    """v3's problem, but 404 and 409 of meters come in v1's shape, as OpenMeter's v3 has them."""
     of_domain = isinstance(error, NotFound | AlreadyExists | VersionConflict) and error.code != _NO_ENTITY
     return v1_problems.problem(error, request_id) if of_domain else problems.problem(error, request_id)
 

@@ -1,4 +1,4 @@
-"""Usage queries as OpenMeter v3 and Kong Konnect have them (openmeter.md 3.5)."""
+"""Usage queries as OpenMeter v3 and Kong Konnect have them."""
 
 from __future__ import annotations
 

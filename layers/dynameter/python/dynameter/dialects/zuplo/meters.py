@@ -1,4 +1,4 @@
-"""Meters as Zuplo has them (peers.md 2.2): OpenMeter v1's bodies under a bucket, with lists in pages."""
+"""Meters as Zuplo has them: OpenMeter v1's bodies under a bucket, with lists in pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usage queries as Zuplo has them: OpenMeter v1's, with a filter by subscription beside (peers.md 2.2)."""
+"""Usage queries as Zuplo has them: OpenMeter v1's, with a filter by subscription beside."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ class MemoryDynamoDB:
 
     def get_paginator(self, operation: str) -> Any:
         if operation != "query":
-            raise NotImplementedError(operation)
+            raise ValueError(f"only query has pages here, not {operation}")
         client = self
 
         class Paginator:

@@ -6,11 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator
-
-from dynameter import rfc3339
 from dynameter.dialects.bodies import refuse
 from dynameter.dialects.csv import csv_response
 from dynameter.errors import FieldError, InvalidInput, NotFound, TooLarge
@@ -28,17 +25,7 @@ STATE = "dynameter-state"
 """The header that says ``rebuilding`` while a newer generation of the meter, or its first, is not complete yet."""
 _SHOWN_CHARACTERS = 64
 _MOST_ESCAPED_BYTES = 12
-"""What one character can become in a JSON string of ASCII: two ``\\uXXXX``."""
-
-
-def _instant(value: Any) -> int:
-    if not isinstance(value, str):
-        raise ValueError("must be an RFC 3339 date-time in a string")
-    return rfc3339.parse(value)
-
-
-Instant = Annotated[int, BeforeValidator(_instant, json_schema_input_type=str)]
-"""An RFC 3339 text as microseconds since the epoch."""
+"""What one character can become in a JSON string of ASCII: two escapes of six characters."""
 
 
 @contextmanager

@@ -6,7 +6,6 @@ and is unique. The index lags the table by moments; whoever needs certainty wait
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -75,47 +74,6 @@ class EventHistory:
         return HistoryPage(
             tuple(_stored(answer["Items"])), str(last["k"]["S"]) if last else None, answer.get("ScannedCount", 0)
         )
-
-    def read_bucket(
-        self,
-        workspace: str,
-        bucket: int,
-        start_us: int = 0,
-        end_us: int = LATEST_US,
-        *,
-        after: str | None = None,
-        descending: bool = False,
-        page_size: int | None = None,
-    ) -> Iterator[StoredEvent]:
-        """The events of one bucket, page after page, lazily."""
-        while True:
-            page = self.page(workspace, bucket, start_us, end_us, after=after, descending=descending, limit=page_size)
-            yield from page.events
-            if page.next is None:
-                return
-            after = page.next
-
-    def read(
-        self,
-        workspace: str,
-        start_us: int = 0,
-        end_us: int = LATEST_US,
-        *,
-        subject: str | None = None,
-        after: str | None = None,
-        descending: bool = False,
-        page_size: int | None = None,
-    ) -> Iterator[StoredEvent]:
-        """Events of the whole workspace, or of one subject, in the order of their keys, lazily."""
-        buckets = self.buckets(workspace, None if subject is None else (subject,))
-        streams = [
-            self.read_bucket(
-                workspace, bucket, start_us, end_us, after=after, descending=descending, page_size=page_size
-            )
-            for bucket in buckets
-        ]
-        merged = heapq.merge(*streams, key=lambda stored: stored.key, reverse=descending)
-        return merged if subject is None else (one for one in merged if one.event.subject == subject)
 
     def buckets(self, workspace: str, subjects: Collection[str] | None = None) -> tuple[int, ...]:
         """The buckets that hold the events of these subjects, of all subjects where none are named."""

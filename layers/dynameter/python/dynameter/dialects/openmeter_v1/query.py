@@ -13,12 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter import codec
 from dynameter.clock import render
-from dynameter.dialects.bodies import read_body, refuse, renamed_fields
+from dynameter.dialects.bodies import Instant, read_body, refuse, renamed_fields
 from dynameter.dialects.csv import prefers_csv
 from dynameter.dialects.openmeter_v1.meters import meter_reference
 from dynameter.dialects.parameters import refuse_parameter
 from dynameter.dialects.usage_answers import (
-    Instant,
     csv_answer,
     find_live,
     located_in,

@@ -10,12 +10,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter.clock import render
-from dynameter.dialects.bodies import read_body, refuse, renamed_fields
+from dynameter.dialects.bodies import Instant, read_body, refuse, renamed_fields
 from dynameter.dialects.csv import prefers_csv
 from dynameter.dialects.openmeter_v3.meters import meter_id
 from dynameter.dialects.statuses import field_path
 from dynameter.dialects.usage_answers import (
-    Instant,
     csv_answer,
     find_live,
     read_group_filters,

@@ -1,0 +1,1 @@
+"""From usage to the invoice: customers, features, plans, subscriptions, invoices, entitlements."""

@@ -6,6 +6,7 @@ are sums of rounded amounts; prices, quantities and everything before that are n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 
@@ -36,7 +37,7 @@ def round_amount(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_HALF_UP, context=WORKING)
 
 
-def total(amounts: list[Decimal]) -> Decimal:
+def total(amounts: Iterable[Decimal]) -> Decimal:
     """The sum, exact."""
     found = Decimal(0)
     for amount in amounts:

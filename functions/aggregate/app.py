@@ -13,7 +13,8 @@ import os
 from functools import lru_cache
 from typing import Any
 
-from dynameter.clock import SystemClock
+from dynameter.clock import MICROSECONDS, SystemClock
+from dynameter.deadline import end_of_invocation, within
 from dynameter.events.store import decode_item
 from dynameter.meters.meter import Generation, Meter
 from dynameter.meters.reader import compile_reader
@@ -27,26 +28,31 @@ from dynameter.usage.definitions import DefinitionCache
 from dynameter.usage.quarantine import QuarantineStore
 from dynameter.usage.store import UsageStore
 
+CLOCK = SystemClock()
+RESERVE_US = 5 * MICROSECONDS
+"""What is left of the invocation's time for the answer of a call that was begun at the last moment."""
+
 
 @lru_cache(maxsize=1)
 def aggregator() -> Aggregator:
     """The one aggregator of this process."""
     settings = Settings.from_env(os.environ)
     client = create_client(settings)
-    clock = SystemClock()
-    jobs = JobStore(client, settings.catalog_table, clock, settings.settle_ms * 1_000)
+    jobs = JobStore(client, settings.catalog_table, CLOCK, settings.settle_ms * 1_000)
     return Aggregator(
         DefinitionCache(MeterStore(client, settings.catalog_table), compile_reader, _report_broken_meter),
         UsageStore(client, settings.usage_table, jobs=jobs),
         QuarantineStore(client, settings.usage_table),
         decode_item,
-        clock,
+        CLOCK,
     )
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Fold one invocation's records. The windows' state stays empty: a window is set for its ``shardId`` alone."""
-    outcome = aggregator().process(event)
+    # Where storage is throttled for longer, this raises and Lambda brings the batch again, rather than being killed.
+    with within(end_of_invocation(context, CLOCK, RESERVE_US), CLOCK):
+        outcome = aggregator().process(event)
     if outcome is not None:
         _report(outcome)
     return {"state": {}, "batchItemFailures": []}

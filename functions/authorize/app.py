@@ -15,10 +15,15 @@ from typing import Any
 from dynameter.access.key import KEY_CHARS_MAX
 from dynameter.access.service import AccessService, Refusal
 from dynameter.access.store import KeyStore
-from dynameter.clock import SystemClock
+from dynameter.clock import MICROSECONDS, SystemClock
+from dynameter.deadline import end_of_invocation, within
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.observability import logger
 from dynameter.runtime.settings import Settings
+
+CLOCK = SystemClock()
+RESERVE_US = 5 * MICROSECONDS
+"""Kept back of API Gateway's 10 s: a caller is told early that its key cannot be verified, and sends again."""
 
 _LAMBDA_MARKS = ("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_RUNTIME_API")
 """Set by Lambda in every function and reserved, so no template can unset them: here dm_local_admin is no key."""
@@ -30,13 +35,13 @@ _BEARER = re.compile(r"\s*bearer +(\S+)\s*", re.ASCII | re.IGNORECASE)
 @lru_cache(maxsize=1)
 def access() -> AccessService:
     """The service, made once a cold start."""
-    settings, clock = Settings.from_env(os.environ), SystemClock()
+    settings = Settings.from_env(os.environ)
     on_lambda = any(os.environ.get(mark) for mark in _LAMBDA_MARKS)
-    store = KeyStore(create_client(settings, read_timeout_s=1, attempts=3), settings.catalog_table, clock)
-    return AccessService(store, clock, secrets.token_bytes, local_key=not on_lambda)
+    store = KeyStore(create_client(settings, read_timeout_s=1), settings.catalog_table, CLOCK)
+    return AccessService(store, CLOCK, secrets.token_bytes, local_key=not on_lambda)
 
 
-def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Say whether the request's key is good, and for which workspace and scopes.
 
     No input raises. A fault of storage does, on purpose: API Gateway then answers 500, which a client retries, and
@@ -46,7 +51,8 @@ def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
     if text is None:
         _log_refusal(Refusal.MALFORMED, "")
         return _denied()
-    principal = access().verify(text, _log_refusal)
+    with within(end_of_invocation(context, CLOCK, RESERVE_US), CLOCK):
+        principal = access().verify(text, _log_refusal)
     if principal is None:
         return _denied()
     granted = {

@@ -7,9 +7,12 @@ import random
 import uuid
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynameter.access.principal import EVENTS_WRITE
+from dynameter.admission.bucket import Limit
+from dynameter.admission.limiter import Limiter
+from dynameter.admission.store import SharedBuckets
 from dynameter.clock import SystemClock
 from dynameter.dialects.amigo import problems as amigo_problems
 from dynameter.dialects.intake_answers import IntakeDesk
@@ -25,8 +28,11 @@ from dynameter.events.store import EventStore
 from dynameter.http.lambda_proxy import Endpoint, dispatch
 from dynameter.http.message import Request, Response
 from dynameter.runtime.dynamodb import create_client
-from dynameter.runtime.observability import publish_counts
+from dynameter.runtime.observability import logger, publish_counts
 from dynameter.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 CLOCK = SystemClock()
 
@@ -42,8 +48,21 @@ _METRICS = {
 def desk() -> IntakeDesk:
     """The intake with all it stands on, built once a process."""
     settings = Settings.from_env(os.environ)
-    store = EventStore(create_client(settings), settings, CLOCK, random.random)
-    return IntakeDesk(Intake(store, CLOCK), count)
+    client = create_client(settings)
+    store = EventStore(client, settings, CLOCK, random.random)
+    return IntakeDesk(Intake(store, CLOCK, limiter(settings, client)), count)
+
+
+def limiter(settings: Settings, client: DynamoDBClient) -> Limiter | None:
+    """What holds workspaces to their limit, if there is one."""
+    if not settings.events_per_second:
+        return None
+    limit = Limit(settings.events_per_second, settings.event_burst)
+    return Limiter(SharedBuckets(client, settings.usage_table), limit, CLOCK, publish_counts, _report_limiter)
+
+
+def _report_limiter(error: Exception) -> None:
+    logger.warning("a workspace's limit could not be asked; its events pass", extra={"error": repr(error)})
 
 
 def count(counts: Mapping[Status, int]) -> None:

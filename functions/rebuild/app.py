@@ -11,27 +11,34 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from dynameter.clock import SystemClock
+from dynameter.clock import MICROSECONDS, SystemClock
 from dynameter.corrections.jobs import Candidates, VoidWorker
 from dynameter.corrections.store import VoidStore
+from dynameter.deadline import end_of_invocation, within
 from dynameter.events.history import EventHistory
 from dynameter.events.marks import EventMarks
+from dynameter.events.store import decode_item
+from dynameter.meters.going_live import GoingLive
 from dynameter.meters.store import MeterStore
 from dynameter.rebuild.generation import GenerationRebuild
-from dynameter.rebuild.job import REBUILD, RECOMPUTE, UNVOID, VOID, Handler, Job
+from dynameter.rebuild.job import REBUILD, RECOMPUTE, REDRIVE, UNVOID, VOID, Handler, Job
 from dynameter.rebuild.recompute import Recompute
+from dynameter.rebuild.redrive import Redrive
 from dynameter.rebuild.store import JobStore, read_job
 from dynameter.rebuild.worker import Result, Worker, read_trigger
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.observability import logger, publish_counts
 from dynameter.runtime.settings import Settings
 from dynameter.usage.fold import Fault
+from dynameter.usage.quarantine import QuarantineStore
 from dynameter.usage.store import UsageStore
 
 CHUNK_MS = 240_000
 """A chunk makes its checkpoint after so long: what a killed one has to do again is bounded by it."""
 RESERVE_MS = 60_000
 """What is left of the invocation's time for the page under way and the checkpoint."""
+STORAGE_RESERVE_US = 5 * MICROSECONDS
+"""What is left of it for the answer of a call that was begun at the last moment."""
 
 _clock = SystemClock()
 
@@ -47,11 +54,23 @@ def worker() -> Worker:
     rows = UsageStore(client, settings.usage_table, jobs=jobs)
     marks = EventMarks(client, settings, _clock)
     voids = VoidWorker(VoidStore(client, settings.catalog_table), marks, Candidates(marks, history), jobs, _clock)
+    going_live = GoingLive(meters, _clock, settings.clock_skew_ms, settings.settle_ms)
     handlers: dict[str, Handler] = {
-        REBUILD: GenerationRebuild(meters, jobs, history, rows, _clock, _report_faults),
+        REBUILD: GenerationRebuild(meters, jobs, history, rows, going_live, _clock, _report_faults),
         RECOMPUTE: Recompute(meters, jobs, history, rows, _clock),
         VOID: voids,
         UNVOID: voids,
+        REDRIVE: Redrive(
+            QuarantineStore(client, settings.usage_table),
+            history.find_item,
+            decode_item,
+            meters,
+            rows,
+            jobs,
+            _clock,
+            settings.settle_ms * 1_000,
+            settings.event_retention_days,
+        ),
     }
     return Worker(jobs, handlers, _clock, _report_job_fault)
 
@@ -62,7 +81,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     room_ms = min(CHUNK_MS, max(left_ms - RESERVE_MS, left_ms // 2))
     deadline_us = _clock.now_us() + room_ms * 1_000
     for record in event["Records"]:
-        result = _run(record, deadline_us)
+        with within(end_of_invocation(context, _clock, STORAGE_RESERVE_US), _clock):
+            result = _run(record, deadline_us)
         publish_counts({f"jobs_{result.value}": 1})
     return {"batchItemFailures": []}
 

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from dynameter.meters.generations import first_generation, is_settled, with_complete, with_grouping, with_later_start
+from dynameter.meters.generations import (
+    first_generation,
+    is_settled,
+    with_complete,
+    with_confirmed,
+    with_grouping,
+    with_later_start,
+)
 from dynameter.meters.meter import Generation, Meter
 from tests.unit.usage.builders import make_meter
 
@@ -24,14 +31,16 @@ def numbers(found: Meter) -> list[tuple[int, bool]]:
 
 
 def test_a_meter_begins_with_a_generation_to_be_rebuilt() -> None:
-    assert first_generation({"b": "$.b", "a": "$.a"}, 7) == Generation(1, {"a": "$.a", "b": "$.b"}, 7, complete=False)
+    found = first_generation({"b": "$.b", "a": "$.a"}, 7)
+
+    assert found == Generation(1, {"a": "$.a", "b": "$.b"}, 7, complete=False, confirmed=False)
 
 
 def test_another_grouping_begins_beside_the_active_generation() -> None:
     found = with_grouping(meter((1, True), active=1), NEW, 9_000)
 
     assert (numbers(found), found.active) == ([(1, True), (2, False)], 1)
-    assert found.generations[1] == Generation(2, NEW, 9_000, complete=False)
+    assert found.generations[1] == Generation(2, NEW, 9_000, complete=False, confirmed=False)
     assert found.group_by == NEW
 
 
@@ -65,6 +74,14 @@ def test_a_late_start_leaves_the_active_generation_alone() -> None:
     found = with_later_start(meter((1, True), (2, False), active=1), 9_000)
 
     assert (numbers(found), found.active) == ([(1, True), (3, False)], 1)
+
+
+def test_a_confirmed_generation_is_as_it_was_but_for_that() -> None:
+    before = with_grouping(meter((1, True), active=1), NEW, 9_000)
+
+    found = with_confirmed(before, 2)
+
+    assert found == replace(before, generations=(before.generations[0], replace(before.generations[1], confirmed=True)))
 
 
 def test_a_complete_generation_takes_the_place_of_the_older() -> None:

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from dynameter.errors import AlreadyExists, InvalidInput, NotFound, Unavailable, VersionConflict
+from dynameter.meters.going_live import LEAST_ROOM_US
 from dynameter.meters.meter import Aggregation, Generation, Meter, MeterChange, MeterDraft
-from dynameter.meters.service import LEAST_MARGIN_US, MeterOrder, MeterService
+from dynameter.meters.service import MeterOrder, MeterService
 from dynameter.rebuild.job import Job, rebuild_key
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE, ManualClock
 
@@ -95,7 +96,8 @@ def change(meter: Meter, **changed: object) -> MeterChange:
 def test_a_new_meter_has_one_generation_that_counts_from_now_on(service: MeterService, clock: ManualClock) -> None:
     began = clock.now
     meter = service.create(WORKSPACE, draft())
-    assert meter.generations == (Generation(1, {"model": "$.model"}, began + SKEW_MS * 1_000, complete=False),)
+    live_from = began + SKEW_MS * 1_500
+    assert meter.generations == (Generation(1, {"model": "$.model"}, live_from, complete=False),)
     assert meter.active_generation.number == 1
 
 
@@ -269,6 +271,57 @@ def test_a_generation_committed_after_its_live_from_is_replaced_by_a_later_one(
     assert service.find(WORKSPACE, meter.id) == meter
 
 
+def test_a_commit_that_leaves_no_room_for_the_skew_is_replaced_by_a_later_one(
+    service: MeterService, store: MemoryStore, clock: ManualClock
+) -> None:
+    def be_slow_once() -> None:
+        store.before_write = None
+        clock.advance(SKEW_MS / 2_000 + 0.001)
+
+    store.before_write = be_slow_once
+    meter = service.create(WORKSPACE, draft())
+    assert [one.number for one in meter.generations] == [2]
+
+
+def test_a_generation_that_was_committed_in_time_says_so(service: MeterService) -> None:
+    assert service.find(WORKSPACE, service.create(WORKSPACE, draft()).id).active_generation.confirmed
+
+
+def test_a_generation_whose_maker_died_after_the_commit_does_not_say_that_it_was_in_time(
+    service: MeterService, store: MemoryStore
+) -> None:
+    def die_before_the_second_write() -> None:
+        if store.writes == 2:
+            raise KeyboardInterrupt
+
+    store.before_write = die_before_the_second_write
+    with pytest.raises(KeyboardInterrupt):
+        service.create(WORKSPACE, draft())
+    assert not service.find(WORKSPACE, "tokens").active_generation.confirmed
+
+
+def test_a_meter_is_made_even_if_nobody_could_write_down_that_it_was_in_time(
+    service: MeterService, store: MemoryStore
+) -> None:
+    def fail_the_second_write() -> None:
+        if store.writes == 2:
+            raise Unavailable("storage is throttling")
+
+    store.before_write = fail_the_second_write
+    assert service.create(WORKSPACE, draft()) == service.find(WORKSPACE, "tokens")
+
+
+def test_a_change_that_comes_in_between_is_kept(service: MeterService, store: MemoryStore) -> None:
+    def interfere_before_the_second_write() -> None:
+        if store.writes == 2:
+            (stored,) = store.meters.values()
+            store.meters[stored.id] = replace(stored, name="theirs", version=stored.version + 1)
+
+    store.before_write = interfere_before_the_second_write
+    meter = service.create(WORKSPACE, draft())
+    assert (meter.name, meter.active_generation.confirmed) == ("theirs", True)
+
+
 def test_storage_too_slow_to_take_a_meter_live_is_told(
     service: MeterService, store: MemoryStore, clock: ManualClock
 ) -> None:
@@ -283,7 +336,7 @@ def test_storage_too_slow_to_take_a_meter_live_is_told(
 def test_a_margin_stays_where_all_clocks_are_one(store: MemoryStore, clock: ManualClock) -> None:
     began = clock.now
     meter = MeterService(store, clock, lambda: "01KFHZ0J4VPJ4P5D0M3Q1N8R7S", 0, SETTLE_MS).create(WORKSPACE, draft())
-    assert meter.active_generation.live_from_us == began + LEAST_MARGIN_US
+    assert meter.active_generation.live_from_us == began + LEAST_ROOM_US
 
 
 def test_a_list_holds_the_live_meters_of_the_workspace_in_order(service: MeterService, clock: ManualClock) -> None:

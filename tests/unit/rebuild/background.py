@@ -17,7 +17,8 @@ from dynameter.events.store import decode_item, encode_item
 from dynameter.rebuild.store import read_job
 from tests.conftest import WORKSPACE
 from tests.simulation.dynamodb import Call
-from tests.simulation.world import SHARDS, START_US, World
+from tests.simulation.faults import Killed
+from tests.simulation.world import START_US, World
 from tests.simulation.world import world as simulated
 from tests.unit.usage.builders import make_event
 
@@ -29,10 +30,6 @@ SUM = {
     "valueProperty": "$.tokens",
     "groupBy": {"model": "$.model"},
 }
-
-
-class Killed(BaseException):
-    """The process dies."""
 
 
 @dataclass
@@ -131,25 +128,22 @@ class Background:
 
     # ---- what AWS does
 
-    def waiting_jobs(self) -> list[int]:
-        """The shards of the catalog's stream with records that are not done."""
-        return [shard for shard in range(SHARDS) if self.world.backlog(CATALOG, shard)]
+    def waiting_jobs(self) -> int:
+        """How many lanes of the catalog's stream have records that are not done."""
+        return len(self.world.backlog(CATALOG))
 
     def run_jobs(self, most: int = 10_000) -> None:
         """Bring the next records of the catalog's stream, each alone, until none are left."""
         for _ in range(most):
-            waiting = self.waiting_jobs()
-            if not waiting:
+            if not self.waiting_jobs():
                 return
-            self.world.deliver(CATALOG, waiting[0], 1)
+            self.world.deliver(CATALOG, 0, 1)
 
     def run_one_and_kill(self, chance: random.Random, calls: int) -> None:
         """Bring a record to a process that dies at the storage call of that number; the record comes again later."""
         waiting = self.waiting_jobs()
         if not waiting:
             return
-        shard = chance.choice(waiting)
-        at = self.world.delivered.get((CATALOG, shard), 0)
         left = [calls]
         after = chance.random() < 0.5
 
@@ -159,37 +153,28 @@ class Background:
                 if left[0] == 0:
                     if after:
                         apply()
-                    raise Killed
-                if left[0] < 0:
+                    self.killed += 1
                     raise Killed
                 return self._timed(apply)
 
         self.world.memory.intercept = die
         try:
-            self.world.invoke(CATALOG, shard, self.world.memory.records(CATALOG, shard)[at : at + 1])
-        except Killed:
-            self.killed += 1
-        else:
-            self.world.delivered[CATALOG, shard] = at + 1
+            self.world.deliver(CATALOG, chance.randrange(waiting), 1)
         finally:
             self.world.memory.intercept = self._calm
 
     def bring_again(self, chance: random.Random) -> None:
         """Bring a record of the catalog's stream that was done before, as a zombie would."""
-        shard = chance.randrange(SHARDS)
-        done = self.world.delivered.get((CATALOG, shard), 0)
-        if done:
-            at = chance.randrange(done)
-            self.world.redeliver(CATALOG, shard, at, 1)
+        self.world.redeliver(CATALOG, chance.randrange(4), chance.randrange(1_000), 1)
 
     def stream(self, count: int = 1_000_000) -> None:
         """Bring the next records of the events stream."""
-        for shard in range(SHARDS):
-            self.world.deliver(EVENTS, shard, count)
+        for number in range(len(self.world.backlog(EVENTS))):
+            self.world.deliver(EVENTS, number, count)
 
     def settle(self) -> None:
         """Bring everything until all is at rest."""
-        while self.waiting_jobs() or any(self.world.backlog(EVENTS, shard) for shard in range(SHARDS)):
+        while self.waiting_jobs() or self.world.backlog(EVENTS):
             self.stream()
             self.run_jobs()
 
@@ -205,5 +190,5 @@ class Background:
 @contextmanager
 def background() -> Iterator[Background]:
     """An empty world."""
-    with simulated() as found:
+    with simulated(shards=2, skew_ms=0, index_lags=False) as found:
         yield Background(found)

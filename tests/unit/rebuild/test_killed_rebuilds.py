@@ -93,8 +93,8 @@ def test_twenty_thousand_events_from_before_the_meter_are_counted_once(monkeypat
         service.subjects = 40
         service.store(20_000)
         service.create()
-        service.call_us = 50_000  # so that a slice takes several chunks
-        run_disturbed(service, seed=20_000, kills=50, most_calls=200)
+        service.call_us = 2_000_000  # so that a slice takes several chunks
+        run_disturbed(service, seed=20_000, kills=50, most_calls=80)
 
         assert service.killed >= 20
         assert sum(service.usage("subject").values()) == service.usage()[()]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from dynameter.clock import HOUR_US, render
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE
 from tests.simulation import dynamodb
+from tests.simulation.dynamodb import Call
+from tests.simulation.faults import Killed
 from tests.simulation.world import START_US
-from tests.unit.rebuild.background import EVENTS, Background, background
+from tests.unit.rebuild.background import EVENTS, SUM, Background, background
 
 
 @pytest.fixture
@@ -259,3 +262,25 @@ def test_done_jobs_leave_nothing_behind(service: Background) -> None:
     service.run_jobs()
 
     assert service.jobs() == []
+
+
+def test_a_meter_whose_slow_maker_died_counts_what_was_stored_meanwhile(service: Background) -> None:
+    memory = service.world.memory
+    calm = memory.intercept
+
+    def be_slow_and_die(_call: Call, apply: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        memory.intercept = calm
+        service.world.clock.sleep(5)
+        service.store(20)
+        service.stream()
+        apply()
+        raise Killed
+
+    memory.intercept = be_slow_and_die
+    assert service.world.call("meters", "POST /api/v1/meters", body=SUM) is None
+    assert service.usage() == {}
+
+    service.settle()
+
+    assert service.state() == service.state() | {"state": "live", "generation": 2}
+    assert service.usage("subject") == service.expected("subject")

@@ -69,5 +69,13 @@ class Unavailable(DynameterError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimited(DynameterError):
+    """The workspace sends more than its limit; the same request may be sent again later."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message, code="rate_limited")
+        self.retry_after_s = retry_after_s
+
+
 class VersionConflict(DynameterError):
     """Somebody else changed the thing between read and write."""

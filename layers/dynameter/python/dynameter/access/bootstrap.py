@@ -26,6 +26,7 @@ from dynameter.access.service import AccessService, IssuedKey
 from dynameter.access.store import KeyStore
 from dynameter.clock import Clock, SystemClock
 from dynameter.errors import DynameterError
+from dynameter.runtime.stack import read_outputs
 
 TABLE_OUTPUT = "CatalogTable"
 """The stack's output that names the table of keys."""
@@ -74,11 +75,7 @@ def ensure_key(store: KeyStore, clock: Clock, workspace: str, key_text: str, sco
 
 def find_table(cloudformation: Any, stack: str) -> str:
     """The name of the stack's table of keys. Raises LookupError where the stack does not say it."""
-    for found in cloudformation.describe_stacks(StackName=stack)["Stacks"]:
-        for output in found.get("Outputs", []):
-            if output["OutputKey"] == TABLE_OUTPUT:
-                return str(output["OutputValue"])
-    raise LookupError(f"the stack {stack} has no output {TABLE_OUTPUT}: is it a Dynameter stack, fully deployed?")
+    return read_outputs(cloudformation, stack, TABLE_OUTPUT)[TABLE_OUTPUT]
 
 
 @dataclass(frozen=True, slots=True)

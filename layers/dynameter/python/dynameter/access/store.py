@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from dynameter.access.key import ApiKey
 from dynameter.access.service import KeyEntry
-from dynameter.clock import Clock
+from dynameter.clock import MICROSECONDS, Clock
+from dynameter.deadline import within
 from dynameter.errors import Unavailable
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
 from dynameter.runtime.observability import logger
+from dynameter.runtime.retries import pause
 from dynameter.runtime.workspaces import workspace_key
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 _BATCH_MAX = 100
 _BATCH_ROUNDS = 5
-_BACKOFF_S = 0.05
+_TOUCH_TIME_US = MICROSECONDS // 2
+"""How long a caller waits at most for the note of a key's last use."""
 _INSTANT_DIGITS = 17
 
 
@@ -135,26 +138,27 @@ class KeyStore:
     def touch_last_used(self, key_id: str, now_us: int, unless_after_us: int) -> None:
         """Note a use, unless a later one than ``unless_after_us`` is noted; never raises for a fault of storage."""
         try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=_key(key_id),
-                UpdateExpression="SET u = :now",
-                # A deleted key must not come back as a stub; parallel requests write once.
-                ConditionExpression="attribute_exists(pk) AND (attribute_not_exists(u) OR u <= :before)",
-                ExpressionAttributeValues={":now": {"N": str(now_us)}, ":before": {"N": str(unless_after_us)}},
-            )
+            with storage_faults(), within(self._clock.now_us() + _TOUCH_TIME_US, self._clock):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(key_id),
+                    UpdateExpression="SET u = :now",
+                    # A deleted key must not come back as a stub; parallel requests write once.
+                    ConditionExpression="attribute_exists(pk) AND (attribute_not_exists(u) OR u <= :before)",
+                    ExpressionAttributeValues={":now": {"N": str(now_us)}, ":before": {"N": str(unless_after_us)}},
+                )
+        except Unavailable as fault:
+            logger.warning("last use was not noted", extra={"key_id": key_id, "fault": fault.message})
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:
                 logger.warning("last use was not noted", extra={"key_id": key_id, "fault": error_code(error)})
-        except BotoCoreError as error:
-            logger.warning("last use was not noted", extra={"key_id": key_id, "fault": type(error).__name__})
 
     def _read_batch(self, ids: Sequence[str]) -> list[ApiKey]:
         found: list[ApiKey] = []
         wanted: Any = {self._table: {"Keys": [_key(key_id) for key_id in ids], "ConsistentRead": True}}
         for attempt in range(_BATCH_ROUNDS):
             if attempt:
-                self._clock.sleep(_BACKOFF_S * 2**attempt)
+                pause(attempt, self._clock)
             with storage_faults():
                 answer = self._client.batch_get_item(RequestItems=wanted)
             found += [_from_item(item) for item in answer["Responses"].get(self._table, [])]

@@ -22,12 +22,15 @@ from dynameter.errors import AlreadyExists, Unavailable
 from dynameter.rebuild.job import Job
 from dynameter.rebuild.store import job_item
 from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults, text, whole
+from dynameter.runtime.retries import pause
 from dynameter.runtime.workspaces import workspace_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _VOID, _NAMES = "o.", "q."
+ATTEMPTS = 6
+"""Times that a change is tried where another transaction, or throttling, is in the way."""
 _CONDITIONS = ("type", "subject", "source", "from_us", "to_us")
 _Item = dict[str, Any]
 
@@ -120,18 +123,22 @@ class VoidStore:
 
     def _transact(self, actions: list[Any]) -> bool:
         """Write all; False where a condition fails. Raises Unavailable where another transaction is in the way."""
-        try:
-            with storage_faults():
-                self._client.transact_write_items(TransactItems=actions)
-        except ClientError as error:
-            if error_code(error) != TRANSACTION_CANCELED:
-                raise
-            response: Any = error.response
-            codes = {reason.get("Code") for reason in response.get("CancellationReasons", [])}
-            if codes & {"ConditionalCheckFailed", CONDITION_FAILED}:
-                return False
-            raise Unavailable("storage did not accept the request: too many changes at once") from error
-        return True
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                pause(attempt)
+            try:
+                with storage_faults():
+                    self._client.transact_write_items(TransactItems=actions)
+            except ClientError as error:
+                if error_code(error) != TRANSACTION_CANCELED:
+                    raise
+                response: Any = error.response
+                codes = {reason.get("Code") for reason in response.get("CancellationReasons", [])}
+                if codes & {"ConditionalCheckFailed", CONDITION_FAILED}:
+                    return False
+            else:
+                return True
+        raise Unavailable("storage did not accept the request: too many changes at once")
 
 
 def _still(void: Void) -> tuple[str, _Item]:

@@ -6,7 +6,7 @@ and is unique. The index lags the table by moments; whoever needs certainty wait
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dynameter.events.event import Event
@@ -83,11 +83,14 @@ class EventHistory:
 
     def get(self, workspace: str, source: str, id_: str) -> Event | None:
         """One event by its identity, strongly consistent; None where none is stored."""
+        item = self.find_item(partition_key(workspace, source, id_))
+        return None if item is None else decode_item(item)
+
+    def find_item(self, key: str) -> Mapping[str, Any] | None:
+        """What is stored under an event's key in the table, strongly consistent, whether it can be decoded or not."""
         with storage_faults():
-            answer = self._client.get_item(
-                TableName=self._table, Key={"pk": {"S": partition_key(workspace, source, id_)}}, ConsistentRead=True
-            )
-        return decode_item(cast("dict[str, Any]", answer["Item"])) if "Item" in answer else None
+            answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": key}}, ConsistentRead=True)
+        return cast("Mapping[str, Any] | None", answer.get("Item"))
 
 
 def bucket_of(workspace: str, subject: str) -> int:

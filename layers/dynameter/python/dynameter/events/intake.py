@@ -21,22 +21,33 @@ class EventStore(Protocol):
         """
 
 
-class Intake:
-    """Stores drafts and tells accepted, duplicate and conflict apart."""
+class Admission(Protocol):
+    """Who may send how much. ``dynameter.admission.limiter.Limiter`` is the one in service."""
 
-    def __init__(self, store: EventStore, clock: Clock) -> None:
+    def admit(self, workspace: str, events: int) -> None:
+        """Raises ``RateLimited`` where the workspace sends more than its limit."""
+
+
+class Intake:
+    """Stores drafts and tells accepted, duplicate and conflict apart; without an ``admission`` there is no limit."""
+
+    def __init__(self, store: EventStore, clock: Clock, admission: Admission | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._admission = admission
 
     def accept(self, workspace: str, drafts: Sequence[tuple[int, EventDraft]], deadline_us: int) -> list[Outcome]:
         """Store the drafts, each with its index in the request; one outcome for each, in the same order.
 
         Drafts must have passed ``rules.check``. Of several with one source and id the first is the candidate, the
         others are compared with what is stored in the end. Raises ``Unavailable`` unless every one is settled: what
-        was stored by then stays, and sending the same request again is safe.
+        was stored by then stays, and sending the same request again is safe. Raises ``RateLimited`` before
+        anything is stored where the workspace sends more than its limit.
         """
         if not drafts:
             return []
+        if self._admission is not None:
+            self._admission.admit(workspace, len(drafts))
         ingested_at_us = self._clock.now_us()
         events = [to_event(draft, workspace, ingested_at_us) for _, draft in drafts]
         candidates: dict[tuple[str, str], Event] = {}

@@ -21,6 +21,7 @@ from typing import Protocol
 
 from dynameter import filters
 from dynameter.clock import MICROSECONDS, Clock
+from dynameter.deadline import carry
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.events.event import Event
 from dynameter.events.stored import HistoryPage, StoredEvent
@@ -276,7 +277,7 @@ class _Merge:
     def fill(self, pool: Executor) -> None:
         """Read the next page of each bucket of which nothing is waiting."""
         starved = [one for one in self._buckets if one.starved]
-        pages = pool.map(lambda one: self._read(one.number, one.after, one.items), starved)
+        pages = pool.map(carry(lambda one: self._read(one.number, one.after, one.items)), starved)
         for bucket, page in zip(starved, list(pages), strict=True):
             bucket.waiting = deque(page.events)
             bucket.after = page.next

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from botocore.exceptions import ClientError
 
 from dynameter.clock import Clock
+from dynameter.deadline import carry
 from dynameter.errors import Unavailable
 from dynameter.events.event import Event
 from dynameter.events.store import KEYS_A_CALL, decode_item, partition_key
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults
+from dynameter.runtime.retries import pause
 from dynameter.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ WORKERS = 16
 ATTEMPTS = 6
 """Writes of one mark before giving up; each but the first means that another mark came in between."""
 READS = 6
-PAUSE_S = 0.05
 
 _Item = dict[str, Any]
 _T = TypeVar("_T")
@@ -162,7 +163,7 @@ class EventMarks:
         found: dict[str, Event] = {}
         for attempt in range(READS):
             if attempt:
-                self._clock.sleep(PAUSE_S * 2**attempt)
+                pause(attempt, self._clock)
             with storage_faults():
                 answer = self._client.batch_get_item(RequestItems=waiting)
             for item in answer["Responses"].get(self._table, []):
@@ -176,7 +177,8 @@ class EventMarks:
         """Call for every event and wait for all, failed or not: no write may outlive its request."""
         if len(events) == 1:
             return [call(events[0])]
-        futures = [self._pool.submit(call, event) for event in events]
+        in_time = carry(call)
+        futures = [self._pool.submit(in_time, event) for event in events]
         wait(futures)
         return [future.result() for future in futures]
 

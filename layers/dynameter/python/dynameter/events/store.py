@@ -19,14 +19,17 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from botocore.exceptions import ClientError
 
 from dynameter.clock import MICROSECONDS, Clock
+from dynameter.deadline import carry
 from dynameter.errors import Unavailable
 from dynameter.events.event import Event
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults
+from dynameter.runtime.retries import backoff_s, was_sent_again
 from dynameter.runtime.settings import EventWrites, Settings
 from dynameter.runtime.workspaces import workspace_key, workspace_of
 
@@ -36,8 +39,6 @@ if TYPE_CHECKING:
 STATEMENTS_A_CALL = 25
 KEYS_A_CALL = 100
 WORKERS = 16
-BACKOFF_S = 0.05
-BACKOFF_MAX_S = 2.0
 WRITE_UNIT_BYTES = 1_024
 TIME_DIGITS = 18
 """Microseconds up to the year 9999 have 18 digits: fewer would not sort."""
@@ -102,6 +103,7 @@ class EventStore:
         return self._insert_all(items, deadline_us)
 
     def _put(self, item: _Item, deadline_us: int) -> bytes | None:
+        """One PutItem."""
         while True:
             self._check_time(deadline_us)
             try:
@@ -115,15 +117,13 @@ class EventStore:
             except ClientError as error:
                 if error_code(error) != CONDITION_FAILED:
                     raise
-                taken: Any = error.response.get("Item")
-                if taken:
-                    return _fingerprint_of(taken)
+                response: Any = error.response
             else:
                 return None
             # An engine that does not return the old item: read it. One that is gone by then is written again.
-            found = self._fingerprints([item], deadline_us)
-            if found:
-                return found[item["pk"]["S"]]
+            taken = response.get("Item") or self._read([item], deadline_us).get(item["pk"]["S"])
+            if taken:
+                return _in_the_way(taken, item, sent_again=was_sent_again(response))
 
     def _insert_all(self, items: list[_Item], deadline_us: int) -> list[bytes | None]:
         """Insert in calls of 25 statements, what was throttled again after a pause, until all are settled."""
@@ -132,9 +132,9 @@ class EventStore:
         attempt = 0
         while True:
             chunks = [pending[at : at + STATEMENTS_A_CALL] for at in range(0, len(pending), STATEMENTS_A_CALL)]
-            answers = self._in_parallel(
-                lambda chunk: self._insert([items[index] for index in chunk], deadline_us), chunks
-            )
+            statements = [[items[index] for index in chunk] for chunk in chunks]
+            insert = partial(self._insert, deadline_us=deadline_us, sent_again=attempt > 0)
+            answers = self._in_parallel(insert, statements)
             pending = []
             for chunk, answer in zip(chunks, answers, strict=True):
                 for index, stored in zip(chunk, answer, strict=True):
@@ -147,8 +147,8 @@ class EventStore:
             self._pause(attempt, deadline_us, f"{len(pending)} of {len(items)} events are not stored yet")
             attempt += 1
 
-    def _insert(self, items: list[_Item], deadline_us: int) -> list[_Stored]:
-        """One BatchExecuteStatement."""
+    def _insert(self, items: list[_Item], deadline_us: int, sent_again: bool) -> list[_Stored]:
+        """One BatchExecuteStatement; ``sent_again`` says that it repeats statements of an earlier one."""
         self._check_time(deadline_us)
         with storage_faults():
             answer = self._client.batch_execute_statement(
@@ -161,29 +161,32 @@ class EventStore:
                     for item in items
                 ]
             )
-        found = [_stored(response.get("Error")) for response in answer["Responses"]]
+        sent_again = sent_again or was_sent_again(answer)
+        errors: list[Any] = [response.get("Error") for response in answer["Responses"]]
         # A duplicate answered without its item has to be read; one that is gone by then is written again.
-        unseen = [item for item, stored in zip(items, found, strict=True) if stored == b""]
-        if not unseen:
-            return found
-        read = self._fingerprints(unseen, deadline_us)
-        return [
-            read.get(item["pk"]["S"], _AGAIN) if stored == b"" else stored
-            for item, stored in zip(items, found, strict=True)
-        ]
+        unseen = [item for item, error in zip(items, errors, strict=True) if _is_taken(error) and not error.get("Item")]
+        read = self._read(unseen, deadline_us) if unseen else {}
+        found: list[_Stored] = []
+        for item, error in zip(items, errors, strict=True):
+            if not _is_taken(error):
+                found.append(_unless_refused(error))
+                continue
+            taken = error.get("Item") or read.get(item["pk"]["S"])
+            found.append(_in_the_way(taken, item, sent_again) if taken else _AGAIN)
+        return found
 
-    def _fingerprints(self, items: list[_Item], deadline_us: int) -> dict[str, bytes]:
-        """The fingerprints stored under the items' keys, read strongly consistent; absent where there is none."""
-        found: dict[str, bytes] = {}
+    def _read(self, items: list[_Item], deadline_us: int) -> dict[str, _Item]:
+        """What is stored under the items' keys, read strongly consistent; absent where there is nothing."""
+        found: dict[str, _Item] = {}
         keys: list[Any] = [{"pk": item["pk"]} for item in items]
         attempt = 0
         while keys:
             self._check_time(deadline_us)
-            wanted = {"Keys": keys[:KEYS_A_CALL], "ConsistentRead": True, "ProjectionExpression": "pk,h"}
+            wanted = {"Keys": keys[:KEYS_A_CALL], "ConsistentRead": True, "ProjectionExpression": "pk,h,r"}
             with storage_faults():
                 answer = self._client.batch_get_item(RequestItems={self._table: wanted})  # type: ignore[dict-item]
             for item in answer["Responses"].get(self._table, []):
-                found[item["pk"]["S"]] = _fingerprint_of(item)
+                found[item["pk"]["S"]] = cast("_Item", item)
             unprocessed: dict[str, Any] = answer.get("UnprocessedKeys", {})
             left = unprocessed.get(self._table, {}).get("Keys", [])
             keys = [*left, *keys[KEYS_A_CALL:]]
@@ -200,7 +203,8 @@ class EventStore:
         """
         if len(parts) == 1:
             return [call(parts[0])]
-        futures = [self._pool.submit(call, part) for part in parts]
+        in_time = carry(call)
+        futures = [self._pool.submit(in_time, part) for part in parts]
         wait(futures)
         return [future.result() for future in futures]
 
@@ -209,8 +213,8 @@ class EventStore:
             raise Unavailable("the request's time is over before all events were stored; send it again")
 
     def _pause(self, attempt: int, deadline_us: int, state: str) -> None:
-        """Sleep a random share of an exponential backoff ("full jitter"), or give up where the time is too short."""
-        delay_s = self._random() * min(BACKOFF_MAX_S, BACKOFF_S * 2**attempt)
+        """Sleep before the next round, or give up where the time is too short."""
+        delay_s = backoff_s(attempt, self._random)
         if self._clock.now_us() + int(delay_s * MICROSECONDS) >= deadline_us:
             raise Unavailable(f"storage is throttling: {state}; send the same request again", retry_after_s=2)
         self._clock.sleep(delay_s)
@@ -313,13 +317,25 @@ def _statement(table: str, names: tuple[str, ...]) -> str:
     return f'INSERT INTO "{table}" VALUE {{{values}}}'
 
 
-def _stored(error: Any) -> _Stored:
-    """None for a statement that stored, the fingerprint in its way, empty where the answer does not hold it."""
+def _in_the_way(taken: Mapping[str, Mapping[str, Any]], item: _Item, sent_again: bool) -> bytes | None:
+    """The fingerprint of the item that refused a write; None where that is the very item which was to be written.
+
+    That is so where an earlier attempt of the call was stored and its answer lost. It is told by the stamp and the
+    fingerprint, and only where the call was sent more than once: two requests may bring one event in a microsecond.
+    """
+    stored = _fingerprint_of(taken)
+    is_ours = sent_again and stored == item["h"]["B"] and taken.get("r") == item["r"]
+    return None if is_ours else stored
+
+
+def _is_taken(error: Any) -> bool:
+    return bool(error) and error.get("Code") in _TAKEN
+
+
+def _unless_refused(error: Any) -> _Stored:
+    """None for a statement that stored, and whether one that did not should be sent again."""
     if not error:
         return None
-    if error.get("Code") in _TAKEN:
-        taken = error.get("Item")
-        return _fingerprint_of(taken) if taken else b""
     if error.get("Code") in _PASSING:
         return _AGAIN
     raise RuntimeError(f"storage refused an event: {error.get('Code')}: {error.get('Message')}")

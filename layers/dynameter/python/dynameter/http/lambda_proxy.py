@@ -16,15 +16,19 @@ from urllib.parse import parse_qsl
 
 from dynameter.access.principal import Principal
 from dynameter.clock import Clock
-from dynameter.errors import DynameterError, FieldError, Forbidden, InvalidInput, Unauthenticated
+from dynameter.deadline import end_of_invocation, within
+from dynameter.errors import DynameterError, FieldError, Forbidden, InvalidInput, Unauthenticated, Unavailable
 from dynameter.http.message import Request, Response, json_response
-from dynameter.runtime.observability import logger
+from dynameter.runtime.observability import logger, publish_counts
 
 WORKSPACE_PARAMETERS = ("workspace_id", "bucketId")
 """Path parameters that name the workspace."""
 
-ANSWER_RESERVE_US = 1_000_000
-"""Time kept back to build and send the answer."""
+ANSWER_RESERVE_US = 3_000_000
+"""Time kept back of the function's 29 s: API Gateway's 30 s count a cold start, too, a connection may take 1 s."""
+
+UNAVAILABLE = "unavailable"
+"""The metric that counts requests answered 503 because storage did not answer in time."""
 
 _Problem = Callable[[DynameterError, str], Response]
 
@@ -50,8 +54,13 @@ def dispatch(event: Mapping[str, Any], context: Any, routes: Mapping[str, Endpoi
     if endpoint is None:
         return _payload(json_response(404, {"message": "Not Found"}))
     try:
-        response = endpoint.answer(_request(event, context, endpoint.scope, clock))
+        request = _request(event, context, endpoint.scope, clock)
+        with within(request.deadline_us, clock):
+            response = endpoint.answer(request)
     except DynameterError as error:
+        if isinstance(error, Unavailable):
+            logger.warning("storage did not answer in time", extra={"route": event["routeKey"], "fault": error.message})
+            publish_counts({UNAVAILABLE: 1})
         response = endpoint.problem(error, request_id)
     except Exception:
         logger.exception("unhandled fault", extra={"route": event["routeKey"], "request_id": request_id})
@@ -70,7 +79,7 @@ def _request(event: Mapping[str, Any], context: Any, scope: str, clock: Clock) -
         body=_body(event),
         id=str(event["requestContext"].get("requestId", "")),
         principal=principal,
-        deadline_us=clock.now_us() + context.get_remaining_time_in_millis() * 1_000 - ANSWER_RESERVE_US,
+        deadline_us=end_of_invocation(context, clock, ANSWER_RESERVE_US),
     )
 
 

@@ -15,7 +15,7 @@ from dynameter.meters.meter import Generation, Meter
 
 def first_generation(group_by: Mapping[str, str], live_from_us: int) -> Generation:
     """The generation of a new meter; queries read it as far as it is."""
-    return Generation(1, _sorted(group_by), live_from_us, complete=False)
+    return Generation(1, _sorted(group_by), live_from_us, complete=False, confirmed=False)
 
 
 def with_grouping(meter: Meter, group_by: Mapping[str, str], live_from_us: int) -> Meter:
@@ -26,16 +26,22 @@ def with_grouping(meter: Meter, group_by: Mapping[str, str], live_from_us: int) 
     wanted = _sorted(group_by)
     if wanted == dict(meter.group_by):
         return meter
-    following = Generation(meter.generations[-1].number + 1, wanted, live_from_us, complete=False)
+    following = Generation(meter.generations[-1].number + 1, wanted, live_from_us, complete=False, confirmed=False)
     return replace(meter, group_by=wanted, generations=(meter.active_generation, following))
 
 
 def with_later_start(meter: Meter, live_from_us: int) -> Meter:
     """The meter with its newest generation begun anew, under another number: that one's rows are never read."""
     late = meter.generations[-1]
-    fresh = replace(late, number=late.number + 1, live_from_us=live_from_us, complete=False)
+    fresh = replace(late, number=late.number + 1, live_from_us=live_from_us, complete=False, confirmed=False)
     active = fresh.number if meter.active == late.number else meter.active
     return replace(meter, generations=(*meter.generations[:-1], fresh), active=active)
+
+
+def with_confirmed(meter: Meter, number: int) -> Meter:
+    """The meter with that generation's definition known to have been there in time."""
+    kept = tuple(replace(one, confirmed=True) if one.number == number else one for one in meter.generations)
+    return replace(meter, generations=kept)
 
 
 def with_complete(meter: Meter, number: int) -> Meter:

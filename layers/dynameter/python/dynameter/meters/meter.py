@@ -25,13 +25,15 @@ class Generation:
 
     Events ingested at or after ``live_from_us`` are folded from the stream, earlier ones by the rebuild.
     ``group_by`` maps each key to its JSONPath; its order is the sorted order of keys. ``complete`` says that the
-    rebuild has folded everything before ``live_from_us``.
+    rebuild has folded everything before ``live_from_us``, ``confirmed`` that the definition is known to have been there
+    before anything that the stream folds (see ``dynameter.meters.going_live``).
     """
 
     number: int
     group_by: Mapping[str, str]
     live_from_us: int
     complete: bool
+    confirmed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from enum import Enum
 from typing import Protocol
 
-from dynameter.clock import MICROSECONDS, Clock
-from dynameter.errors import FieldError, InvalidInput, NotFound, Unavailable, VersionConflict
-from dynameter.meters.generations import first_generation, with_grouping, with_later_start
+from dynameter.clock import Clock
+from dynameter.errors import AlreadyExists, FieldError, InvalidInput, NotFound, VersionConflict
+from dynameter.meters.generations import first_generation, with_grouping
+from dynameter.meters.going_live import GoingLive
 from dynameter.meters.meter import Meter, MeterChange, MeterDraft
 from dynameter.meters.rules import check_change, check_draft, is_id, is_slug
-from dynameter.rebuild.job import Job, rebuild_job
+from dynameter.rebuild.job import Job
 
-LEAST_MARGIN_US = 50_000
-"""What a definition's commit is given at least, even where all clocks are one."""
 _ATTEMPTS = 4
 _SHOWN_CHARACTERS = 64
 
@@ -48,6 +47,13 @@ class MeterStore(Protocol):
         """Keep a meter as deleted and free its slug; VersionConflict where another request was faster."""
 
 
+class MeterUses(Protocol):
+    """What is sold by meters. Whoever begins to use a meter gives it a new version in the same transaction."""
+
+    def of_meter(self, workspace: str, meter_id: str) -> Iterable[tuple[str, frozenset[str]]]:
+        """The key of each live feature of the meter, and the group-by keys that it filters by."""
+
+
 class MeterOrder(Enum):
     """What a list of meters is ordered by; equal ones are ordered by id."""
 
@@ -73,16 +79,23 @@ class MeterService:
     ``new_id`` makes ULIDs. ``clock_skew_ms`` bounds how far the clocks of two machines of the service may differ: an
     event stamped so much after a definition's commit, on whichever machine, was stored after that commit.
     ``settle_ms`` after an instant, no write stamped before it is still in flight or missing from the index.
+    ``uses`` is needed by whoever updates or deletes meters.
     """
 
     def __init__(
-        self, store: MeterStore, clock: Clock, new_id: Callable[[], str], clock_skew_ms: int, settle_ms: int
+        self,
+        store: MeterStore,
+        clock: Clock,
+        new_id: Callable[[], str],
+        clock_skew_ms: int,
+        settle_ms: int,
+        uses: MeterUses | None = None,
     ) -> None:
+        self._uses = uses
         self._store = store
         self._clock = clock
         self._new_id = new_id
-        self._margin_us = max(clock_skew_ms * 1_000, LEAST_MARGIN_US)
-        self._settle_us = settle_ms * 1_000
+        self._going_live = GoingLive(store, clock, clock_skew_ms, settle_ms)
 
     def create(self, workspace: str, draft: MeterDraft) -> Meter:
         """Create a meter and answer when it is live: events sent from then on are counted as they arrive.
@@ -92,7 +105,7 @@ class MeterService:
         """
         _refuse(check_draft(draft))
         now = self._clock.now_us()
-        generation = first_generation(draft.group_by, now + self._margin_us)
+        generation = first_generation(draft.group_by, self._going_live.live_from_us())
         meter = Meter(
             workspace=workspace,
             id=self._new_id(),
@@ -111,8 +124,8 @@ class MeterService:
             generations=(generation,),
             active=generation.number,
         )
-        self._store.insert(meter, (self._rebuild(meter),))
-        return self._await_live(meter)
+        self._store.insert(meter, (self._going_live.rebuild(meter),))
+        return self._take_live(meter)
 
     def list(
         self,
@@ -144,28 +157,35 @@ class MeterService:
 
         Until that generation is rebuilt, queries read the one before.
 
-        Without a name the slug becomes the name. Raises InvalidInput, NotFound and VersionConflict.
+        Without a name the slug becomes the name. Raises InvalidInput, NotFound, AlreadyExists where a feature filters
+        by a group-by key that would be dropped, and VersionConflict.
         """
         for _ in range(_ATTEMPTS):
             meter = self.find(workspace, id_or_slug)
             if meter.deleted_at_us is not None:
                 raise _not_found(id_or_slug)
             _refuse(check_change(change, meter.value_property))
+            self._refuse_dropped(meter, change)
             changed = self._apply(meter, change)
             begins = changed.generations[-1].number > meter.generations[-1].number
             try:
-                self._store.replace(changed, (self._rebuild(changed),) if begins else ())
+                self._store.replace(changed, (self._going_live.rebuild(changed),) if begins else ())
             except VersionConflict:
                 continue
-            return self._await_live(changed) if begins else changed
+            return self._take_live(changed) if begins else changed
         raise _contended(id_or_slug)
 
     def delete(self, workspace: str, id_or_slug: str) -> None:
-        """Delete a meter; its events stay and its slug is free again. A deleted one by its id is no error."""
+        """Delete a meter; its events stay and its slug is free again. A deleted one by its id is no error.
+
+        Raises NotFound, AlreadyExists for a meter that has features, and VersionConflict.
+        """
         for _ in range(_ATTEMPTS):
             meter = self.find(workspace, id_or_slug)
             if meter.deleted_at_us is not None:
                 return
+            if self._used(meter):
+                raise AlreadyExists("meter has active features and cannot be deleted", code="meter_in_use")
             now = self._clock.now_us()
             try:
                 self._store.move_deleted(
@@ -175,6 +195,24 @@ class MeterService:
                 continue
             return
         raise _contended(id_or_slug)
+
+    def _used(self, meter: Meter) -> tuple[tuple[str, frozenset[str]], ...]:
+        """Read after the meter: a use that comes later changes its version."""
+        return () if self._uses is None else tuple(self._uses.of_meter(meter.workspace, meter.id))
+
+    def _refuse_dropped(self, meter: Meter, change: MeterChange) -> None:
+        dropped = {*meter.group_by} - {*change.group_by}
+        for feature, keys in self._used(meter) if dropped else ():
+            for key in sorted(keys & dropped):
+                message = f"group by {key} cannot be dropped: feature {feature} filters by it"
+                field = FieldError(("body", "group_by", key), "in_use", message)
+                raise AlreadyExists(message, code="group_by_in_use", fields=(field,))
+
+    def _take_live(self, meter: Meter) -> Meter:
+        """Answer when the newest generation, just committed, or one in its place is live."""
+        meter = self._going_live.confirm(meter)
+        self._going_live.await_start(meter)
+        return meter
 
     def _apply(self, meter: Meter, change: MeterChange) -> Meter:
         now = self._clock.now_us()
@@ -186,52 +224,7 @@ class MeterService:
             updated_at_us=now,
             version=meter.version + 1,
         )
-        return with_grouping(changed, change.group_by, now + self._margin_us)
-
-    def _rebuild(self, meter: Meter) -> Job:
-        """The job that rebuilds the newest generation."""
-        newest = meter.generations[-1]
-        now = self._clock.now_us()
-        return rebuild_job(meter.workspace, meter.id, newest.number, newest.live_from_us, self._settle_us, now)
-
-    def _await_live(self, meter: Meter) -> Meter:
-        """Answer when the newest generation's ``live_from`` has passed.
-
-        ``live_from`` must not lie before the commit: an event between the two may have been folded by somebody who
-        could not know the definition. It is chosen before the commit, so where that took too long, the generation
-        is given up for another with more room. (To move its ``live_from`` would count twice what was folded since.)
-        """
-        room_us = self._margin_us
-        for _ in range(_ATTEMPTS):
-            now = self._clock.now_us()
-            live_from = meter.generations[-1].live_from_us
-            if now <= live_from:
-                self._clock.sleep((live_from - now) / MICROSECONDS)
-                return meter
-            room_us += 2 * (now - live_from)
-            meter, ours = self._start_again(meter, room_us)
-            if not ours:
-                return meter
-        raise Unavailable("the meter is stored, but storage is too slow to take it live; update it to try again")
-
-    def _start_again(self, meter: Meter, room_us: int) -> tuple[Meter, bool]:
-        """Put a later generation in the newest one's place; False where another request has done more than that."""
-        late = meter.generations[-1]
-        for _ in range(_ATTEMPTS):
-            moved = with_later_start(meter, self._clock.now_us() + room_us)
-            moved = replace(moved, version=meter.version + 1)
-            try:
-                self._store.replace(moved, (self._rebuild(moved),))
-            except VersionConflict:
-                current = self._store.get(meter.workspace, meter.id)
-                if current is None or current.deleted_at_us is not None:
-                    return meter, False
-                if current.generations[-1].number != late.number:
-                    return current, False
-                meter = current
-            else:
-                return moved, True
-        raise _contended(meter.slug)
+        return with_grouping(changed, change.group_by, self._going_live.live_from_us())
 
 
 def _refuse(errors: tuple[FieldError, ...]) -> None:

@@ -12,7 +12,6 @@ then the meters knows definitions no older than it. The job that rebuilds a new 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from dynameter.meters.rules import MAX_METERS
 from dynameter.rebuild.job import Job
 from dynameter.rebuild.store import job_item
 from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults, text, whole
+from dynameter.runtime.retries import THROTTLES, pause
 from dynameter.runtime.workspaces import workspace_key
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _LIVE, _DELETED, _SLUG, _VERSION = "m.", "d.", "s.", "v"
 _KEYS_A_READ = 100
 _ATTEMPTS = 6
-_PAUSE_S = 0.05
 
 _CONFLICT = "TransactionConflict"
 _CANCELLED_BY_CONDITION = "ConditionalCheckFailed"
@@ -44,7 +43,7 @@ _Item = dict[str, Any]
 class MeterStore:
     """Meters in the catalog table; every read is strongly consistent."""
 
-    def __init__(self, client: DynamoDBClient, table: str, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, pause: Callable[[int], None] = pause) -> None:
         self._client = client
         self._table = table
         self._pause = pause
@@ -153,7 +152,7 @@ class MeterStore:
         waiting: Any = {self._table: {"Keys": keys, "ConsistentRead": True}}
         for attempt in range(_ATTEMPTS):
             if attempt:
-                self._pause(_PAUSE_S * 2**attempt)
+                self._pause(attempt)
             with storage_faults():
                 answer = self._client.batch_get_item(RequestItems=waiting)
             yield from answer["Responses"].get(self._table, [])
@@ -166,7 +165,7 @@ class MeterStore:
         """Run one transaction; ``refusals`` are what to raise where the action of that place fails its condition."""
         for attempt in range(_ATTEMPTS):
             if attempt:
-                self._pause(_PAUSE_S * 2**attempt)
+                self._pause(attempt)
             try:
                 with storage_faults():
                     self._client.transact_write_items(TransactItems=actions)
@@ -206,7 +205,7 @@ class MeterStore:
 
 
 def _may_repeat(error: ClientError, refusals: list[DynameterError]) -> bool:
-    """Whether the transaction only met another one; raises the refusal of the first condition that failed."""
+    """Whether it only met another transaction or a limit; raises the refusal of the first condition that failed."""
     if error_code(error) != TRANSACTION_CANCELED:
         return False
     response: Mapping[str, Any] = error.response
@@ -216,13 +215,16 @@ def _may_repeat(error: ClientError, refusals: list[DynameterError]) -> bool:
             raise refusal from None
     if _CONFLICT in codes:
         return True
-    if set(codes) - {"None", None} <= {"ThrottlingError", "ProvisionedThroughputExceeded"}:
-        raise Unavailable("storage did not accept the request: throttled") from error
-    return False
+    return set(codes) - {"None", None} <= THROTTLES
 
 
 def _changed(meter: Meter) -> VersionConflict:
     return VersionConflict(f"meter {meter.slug} was changed by another request")
+
+
+def live_meter_key(workspace: str, meter_id: str) -> _Item:
+    """The key of a live meter's item, for the transactions of what uses the meter."""
+    return _key(workspace, _LIVE + meter_id)
 
 
 # ---- mapping
@@ -281,12 +283,13 @@ def _from_item(workspace: str, item: _Item) -> Meter:
 
 
 def _to_generation(one: Generation) -> _Item:
-    return {
+    item: _Item = {
         "number": _number(one.number),
         "group_by": _texts(one.group_by),
         "live_from": {"S": render(one.live_from_us)},
         "complete": {"BOOL": one.complete},
     }
+    return item if one.confirmed else item | {"unconfirmed": {"BOOL": True}}
 
 
 def _from_generation(item: _Item) -> Generation:
@@ -295,6 +298,7 @@ def _from_generation(item: _Item) -> Generation:
         group_by=_from_texts(item["group_by"]),
         live_from_us=rfc3339.parse(text(item, "live_from")),
         complete=bool(item["complete"]["BOOL"]),
+        confirmed="unconfirmed" not in item,
     )
 
 

@@ -76,6 +76,13 @@ class Rows(Protocol):
         """Add each contribution to its row unless the row has it."""
 
 
+class GoingLive(Protocol):
+    """What is needed of ``dynameter.meters.going_live.GoingLive``."""
+
+    def begin_again(self, meter: Meter) -> None:
+        """Put a later generation in the newest one's place."""
+
+
 ReportFaults = Callable[[Sequence[Fault]], None]
 
 
@@ -83,13 +90,21 @@ class GenerationRebuild(Handler):
     """What jobs of the kind ``rebuild`` do."""
 
     def __init__(
-        self, meters: Meters, jobs: Jobs, history: History, rows: Rows, clock: Clock, report_faults: ReportFaults
+        self,
+        meters: Meters,
+        jobs: Jobs,
+        history: History,
+        rows: Rows,
+        going_live: GoingLive,
+        clock: Clock,
+        report_faults: ReportFaults,
     ) -> None:
         """``report_faults`` hears of events that a meter's reader raised on; they do not count in it."""
         self._meters = meters
         self._jobs = jobs
         self._history = history
         self._rows = rows
+        self._going_live = going_live
         self._clock = clock
         self._report_faults = report_faults
 
@@ -98,6 +113,10 @@ class GenerationRebuild(Handler):
         meter = self._meter(job)
         if meter is None:
             return Progress(job.position, done=True)
+        if not meter.generation(_number(job)).confirmed:
+            # Whoever committed it is dead by now, and nobody knows whether the stream has missed something.
+            self._going_live.begin_again(meter)
+            return Progress(None, done=True)
         if job.key.slice is None:
             self._write_slices(job, meter)
             return Progress(None, done=True)

@@ -18,6 +18,10 @@ VOID = "void"
 """Voids the events of a filter."""
 UNVOID = "unvoid"
 """Undoes a void."""
+REDRIVE = "redrive"
+"""Has the events of quarantined records counted."""
+OPERATOR = "00000000-0000-0000-0000-000000000000"
+"""In the place of a workspace for jobs that are no workspace's."""
 
 
 class JobState(Enum):
@@ -102,6 +106,11 @@ class DoneJobs(Protocol):
 
     def delete(self, key: JobKey) -> None:
         """Delete the job if it is there."""
+
+
+def redrive_job(created_at_us: int) -> Job:
+    """The job that goes through the quarantine; each is one of its own."""
+    return Job(JobKey(OPERATOR, REDRIVE, str(created_at_us)), created_at_us, not_before_us=created_at_us)
 
 
 def rebuild_key(workspace: str, meter_id: str, generation: int) -> JobKey:

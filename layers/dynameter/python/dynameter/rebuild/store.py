@@ -155,6 +155,13 @@ class JobStore:
             job, {"state": {"S": JobState.FAILED.value}, "reason": {"S": reason[:MAX_REASON_CHARACTERS]}}
         )
 
+    def bring_again(self, key: JobKey, step: int) -> bool:
+        """Have a running job's chunk brought again that the stream gave up; False where it has gone on or is gone."""
+        found = self.get(key)
+        if found is None or found.state is not JobState.RUNNING or found.step != step:
+            return False
+        return self._change(found, {"step": _number(step + 1)})
+
     def _take_up(self, key: JobKey) -> None:
         """Run a job again that was given up; one that is running goes on undisturbed."""
         found = self.get(key)

@@ -29,6 +29,10 @@ class Settings:
     endpoint: str | None
     settle_ms: int = 60_000
     """How long after an instant no write stamped before it can still be in flight or missing from an index."""
+    events_per_second: int = 0
+    """Events a second that a workspace may send; 0 for as many as it likes."""
+    event_burst: int = 0
+    """Events that it may send at once, having sent none for a while."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -42,6 +46,8 @@ class Settings:
             clock_skew_ms=_whole(env, "CLOCK_SKEW_MS", 500),
             endpoint=env.get("DYNAMETER_ENDPOINT") or None,
             settle_ms=_whole(env, "SETTLE_MS", 60_000),
+            events_per_second=_whole(env, "EVENTS_PER_SECOND", 0),
+            event_burst=_whole(env, "EVENT_BURST", 0),
         )
 
 

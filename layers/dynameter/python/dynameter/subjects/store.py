@@ -7,7 +7,6 @@ sub.i.<id>     the key of the subject that has the id
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 from dynameter import codec
 from dynameter.errors import Unavailable
 from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults, text, whole
+from dynameter.runtime.retries import pause
 from dynameter.runtime.workspaces import workspace_key
 from dynameter.subjects.service import SubjectPage
 from dynameter.subjects.subject import Keep, Subject, SubjectDraft
@@ -28,7 +28,6 @@ MAX_PAGES = 4
 
 _BY_KEY, _BY_ID = "sub.k.", "sub.i."
 _ATTEMPTS = 6
-_PAUSE_S = 0.05
 _TAKEN = ("ConditionalCheckFailed", CONDITION_FAILED)
 
 _Item = dict[str, Any]
@@ -37,7 +36,7 @@ _Item = dict[str, Any]
 class SubjectStore:
     """Subjects in the catalog table; every read is strongly consistent."""
 
-    def __init__(self, client: DynamoDBClient, table: str, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, pause: Callable[[int], None] = pause) -> None:
         self._client = client
         self._table = table
         self._pause = pause
@@ -46,7 +45,7 @@ class SubjectStore:
         """See ``dynameter.subjects.service.SubjectStore``."""
         for attempt in range(_ATTEMPTS):
             if attempt:
-                self._pause(_PAUSE_S * 2**attempt)
+                self._pause(attempt)
             changed = self._change(workspace, draft, now_us)
             if changed is not None:
                 return changed
@@ -135,7 +134,7 @@ class SubjectStore:
         """Run one transaction; False where a condition failed."""
         for attempt in range(_ATTEMPTS):
             if attempt:
-                self._pause(_PAUSE_S * 2**attempt)
+                self._pause(attempt)
             try:
                 with storage_faults():
                     self._client.transact_write_items(TransactItems=actions)

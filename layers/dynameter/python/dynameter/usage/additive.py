@@ -6,26 +6,29 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from dynameter.meters.quantity import split
-from dynameter.usage.cells import Cells
 from dynameter.usage.delta import Contribution
 
 
 def fold_cells(contributions: Sequence[Contribution]) -> dict[str, int]:
     """What the contributions add to each attribute of their row; what nothing is added to is left out."""
-    minutes: dict[int, Cells] = {}
+    # Plain lists of count, integer and fraction: this loop runs twice for each event and meter.
+    minutes: dict[int, list[int]] = {}
     for one in contributions:
-        sign = one.sign
-        integer, fraction = split(one.value) if isinstance(one.value, Decimal) else (0, 0)
-        minutes[one.minute] = minutes.get(one.minute, _NONE) + Cells(sign, sign * integer, sign * fraction)
-    added = _attributes("", sum(minutes.values(), _NONE))
+        cells = minutes.get(one.minute)
+        if cells is None:
+            cells = minutes[one.minute] = [0, 0, 0]
+        sign, value = one.sign, one.value
+        cells[0] += sign
+        if isinstance(value, Decimal):
+            integer, fraction = split(value)
+            cells[1] += sign * integer
+            cells[2] += sign * fraction
+    hour = [sum(parts) for parts in zip(*minutes.values(), strict=True)]
+    added = _attributes("", hour)
     for minute in sorted(minutes):
         added |= _attributes(f"{minute:02d}", minutes[minute])
     return added
 
 
-def _attributes(suffix: str, cells: Cells) -> dict[str, int]:
-    values = {"n": cells.count, "i": cells.integer, "f": cells.fraction}
-    return {name + suffix: value for name, value in values.items() if value}
-
-
-_NONE = Cells()
+def _attributes(suffix: str, cells: Sequence[int]) -> dict[str, int]:
+    return {name + suffix: value for name, value in zip("nif", cells, strict=False) if value}

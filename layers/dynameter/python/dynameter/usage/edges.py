@@ -15,6 +15,7 @@ from typing import Protocol
 
 from dynameter import codec
 from dynameter.clock import HOUR_US, Clock
+from dynameter.deadline import carry
 from dynameter.errors import FieldError, InvalidInput, TooLarge
 from dynameter.events.event import Event
 from dynameter.events.stored import HistoryPage
@@ -75,15 +76,16 @@ class EdgeReader:
         generation = meter.active_generation
         reader = compile_reader(meter.aggregation, meter.value_property, generation.group_by)
         counting = Counting(meter, generation, reader, Series(meter.workspace, meter.id, generation.number))
-        wanted = frozenset(query.subjects)
+        wanted = query.named_subjects
         allowance = _Allowance()
-        parts = product(edges, self._history.buckets(meter.workspace, wanted or None))
-        found = self._pool.map(lambda part: list(self._events(meter.workspace, part[0], part[1], allowance)), parts)
+        parts = product(edges, self._history.buckets(meter.workspace, wanted))
+        read = carry(lambda part: list(self._events(meter.workspace, part[0], part[1], allowance)))
+        found = self._pool.map(read, parts)
         return [
             CountedEvent(event, reading)
             for events in found
             for event in events
-            if not wanted or event.subject in wanted
+            if wanted is None or event.subject in wanted
             if (reading := _count(counting, event)) is not None
         ]
 

@@ -59,10 +59,10 @@ class Counting:
 
     def facts(self, record: Record) -> Sequence[Fact]:
         """Those of the record that are this generation's to fold; older ones are the rebuild's."""
-        since = self.meter.event_from_us
+        since, live_from_us = self.meter.event_from_us, self.generation.live_from_us
         if since is not None and record.event.time_us < since:
             return ()
-        return [fact for fact in record.facts if fact.stamp_us >= self.generation.live_from_us]
+        return [fact for fact in record.facts if fact.stamp_us >= live_from_us]
 
     def read(self, data: dict[str, Any] | None) -> Reading | Skip:
         """The event's reading, the value of UNIQUE_COUNT as one more group; or why the event does not count."""
@@ -127,38 +127,55 @@ def make_record(position: str, event: Event, facts: tuple[Fact, ...]) -> Record:
 
 def fold(records: Iterable[Record], definitions: Definitions) -> Folded:
     """Fold one shard's records; their order and repeats among them do not matter."""
-    rows: dict[tuple[Series, str | None, int, tuple[str, ...]], list[Contribution]] = {}
-    rules: dict[Series, Counting] = {}
-    faults: list[Fault] = []
-    unmatched = unusable = 0
     distinct = {record.position: record for record in records}
+    batches: dict[tuple[str, str], list[Record]] = {}
     for position in sorted(distinct):
         record = distinct[position]
+        batches.setdefault((record.event.workspace, record.event.type), []).append(record)
+    rows: dict[RowKey, Delta] = {}
+    faults: list[Fault] = []
+    unmatched = unusable = 0
+    for kind, batch in batches.items():
+        countings = definitions.get(kind, ())
+        unmatched += 0 if countings else len(batch)
+        for counting in countings:
+            unusable += _fold_into(rows, counting, batch, faults)
+    return Folded(rows, unmatched, unusable, faults)
+
+
+def _fold_into(rows: dict[RowKey, Delta], counting: Counting, records: Sequence[Record], faults: list[Fault]) -> int:
+    """Fold what one counting makes of its records, in the order of their positions. How many were unusable."""
+    latest = counting.meter.aggregation is Aggregation.LATEST
+    found: dict[tuple[str | None, int, tuple[str, ...]], list[Contribution]] = {}
+    unusable = 0
+    for record in records:
+        facts = counting.facts(record)
+        if not facts:
+            continue
+        try:
+            reading = counting.read(record.data)
+        except Exception as error:
+            # One meter's fault must disturb neither the other meters nor the shard.
+            faults.append(Fault(counting.series, record.position, error))
+            continue
+        if isinstance(reading, Skip):
+            unusable += 1
+            continue
         event = record.event
         hour, minute = divmod(event.time_us // MINUTE_US, 60)
-        countings = definitions.get((event.workspace, event.type), ())
-        unmatched += not countings
-        for counting in countings:
-            facts = counting.facts(record)
-            if not facts:
-                continue
-            try:
-                reading = counting.read(record.data)
-            except Exception as error:
-                # One meter's fault must disturb neither the other meters nor the shard.
-                faults.append(Fault(counting.series, position, error))
-                continue
-            if isinstance(reading, Skip):
-                unusable += 1
-                continue
-            rules[counting.series] = counting
-            moment = moment_of(event) if counting.meter.aggregation is Aggregation.LATEST else None
-            added = [Contribution(position, minute, reading.value, one.sign, one.stamp_us, moment) for one in facts]
-            for subject in (event.subject, None):
-                rows.setdefault((counting.series, subject, hour, reading.groups), []).extend(added)
-    return Folded(
-        {RowKey(*key): _delta(rules[key[0]], added) for key, added in rows.items()}, unmatched, unusable, faults
-    )
+        moment = moment_of(event) if latest else None
+        added = [Contribution(record.position, minute, reading.value, one.sign, one.stamp_us, moment) for one in facts]
+        for subject in (event.subject, None):
+            row = (subject, hour, reading.groups)
+            if row in found:
+                found[row] += added
+            else:
+                found[row] = added.copy()
+    for row, contributions in found.items():
+        rows[RowKey(counting.series, *row)] = Delta(
+            counting.meter.aggregation, contributions, counting.generation.complete
+        )
+    return unusable
 
 
 def fold_history(meter: Meter, generation: Generation, events: Iterable[StoredEvent], as_of_us: int) -> Folded:
@@ -181,7 +198,3 @@ def fold_history(meter: Meter, generation: Generation, events: Iterable[StoredEv
             # The stream has it in quarantine, and it was never counted.
             continue
     return fold(records, {(meter.workspace, meter.event_type): [counting]})
-
-
-def _delta(counting: Counting, contributions: Sequence[Contribution]) -> Delta:
-    return Delta(counting.meter.aggregation, contributions, counting.generation.complete)

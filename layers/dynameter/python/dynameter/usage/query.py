@@ -29,6 +29,7 @@ class UsageQuery:
 
     ``from_us`` counts, ``to_us`` does not; None leaves that end open. No ``window_size`` gives one row a group.
     ``subjects`` filters and groups by subject. ``group_by`` names keys of the meter and ``subject``.
+    ``customers`` maps the id of each customer to its subjects; it filters, beside ``subjects``, and groups by customer.
     ``filters`` keeps the events whose value of each key, "" where it is missing, matches.
     """
 
@@ -39,11 +40,20 @@ class UsageQuery:
     subjects: tuple[str, ...] = ()
     group_by: tuple[str, ...] = ()
     filters: Mapping[str, Filter[str]] = field(default_factory=dict)
+    customers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def by_subject(self) -> bool:
         """Whether the answer tells subjects apart."""
         return bool(self.subjects) or SUBJECT in self.group_by
+
+    @property
+    def named_subjects(self) -> frozenset[str] | None:
+        """The only subjects whose usage is asked for; None where anybody's is."""
+        theirs = frozenset(subject for subjects in self.customers.values() for subject in subjects)
+        if not self.subjects:
+            return theirs if self.customers else None
+        return theirs & {*self.subjects} if self.customers else frozenset(self.subjects)
 
     @property
     def range(self) -> Window:
@@ -73,18 +83,22 @@ class UsageQuery:
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """One row of an answer; ``groups`` maps the keys asked for, sorted, to their values."""
+    """One row of an answer; ``groups`` maps the keys asked for, sorted, to their values.
+
+    ``customer`` is the id of the customer whose usage it is, None where none were named.
+    """
 
     start_us: int
     end_us: int
     subject: str | None
     groups: Mapping[str, str]
     value: Decimal
+    customer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UsageAnswer:
-    """The rows, ordered by window, subject and groups, and the question."""
+    """The rows, ordered by window, customer, subject and groups, and the question."""
 
     query: UsageQuery
     rows: tuple[UsageRow, ...]
@@ -133,6 +147,11 @@ def _zone_errors(query: UsageQuery) -> Iterator[FieldError]:
 def _entry_errors(query: UsageQuery) -> Iterator[FieldError]:
     if len(query.subjects) > MAX_ENTRIES:
         yield FieldError(("body", "subjects"), "max_items", f"at most {MAX_ENTRIES} subjects can be named")
+    if len(query.customers) > MAX_ENTRIES:
+        yield FieldError(("body", "customers"), "max_items", f"at most {MAX_ENTRIES} customers can be named")
+    elif sum(map(len, query.customers.values())) > MAX_SUBJECTS:
+        message = f"the customers have more than {MAX_SUBJECTS} subjects together; name fewer of them"
+        yield FieldError(("body", "customers"), "max_items", message)
     if len(query.group_by) > MAX_ENTRIES:
         yield FieldError(("body", "group_by"), "max_items", f"at most {MAX_ENTRIES} group by keys can be named")
 
@@ -140,6 +159,8 @@ def _entry_errors(query: UsageQuery) -> Iterator[FieldError]:
 def _group_errors(query: UsageQuery, keys: Collection[str]) -> Iterator[FieldError]:
     for index, key in enumerate(query.group_by[:MAX_ENTRIES]):
         if key == CUSTOMER:
+            if query.customers:
+                continue
             reason = "invalid group by: customer_id needs a customer filter"
             yield FieldError(("body", "group_by", index), "invalid_group_by", reason, key)
         elif key != SUBJECT and key not in keys:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Protocol
 
+from dynameter.deadline import carry
 from dynameter.errors import NotSupported, TooLarge
 from dynameter.meters.meter import Meter
 from dynameter.usage.budget import ReadBudget
@@ -70,7 +71,7 @@ class UsageService:
         for subjects in _chunks(self._partitions(series, query, span, budget)):
             for subject, rows in zip(
                 subjects,
-                self._pool.map(lambda one: self._rows(series, one, query, span, summation, budget), subjects),
+                self._pool.map(carry(lambda one: self._rows(series, one, query, span, summation, budget)), subjects),
                 strict=True,
             ):
                 summation.add(subject, rows)
@@ -78,8 +79,9 @@ class UsageService:
     def _partitions(
         self, series: Series, query: UsageQuery, span: HourSpan, budget: ReadBudget
     ) -> Sequence[str | None]:
-        if query.subjects:
-            return sorted(set(query.subjects))
+        named = query.named_subjects
+        if named is not None:
+            return sorted(named)
         if not query.by_subject:
             return (None,)
         subjects = self._store.subjects(series, span, budget, MAX_SUBJECTS)

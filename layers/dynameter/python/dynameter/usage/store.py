@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dynameter.clock import MICROSECONDS
+from dynameter.deadline import carry
 from dynameter.meters.meter import Aggregation
 from dynameter.runtime.dynamodb import storage_faults
 from dynameter.usage.budget import ReadBudget
@@ -205,7 +206,8 @@ class UsageStore:
         if len(parts) == 1:
             call(parts[0])
             return
-        futures = [self._pool.submit(call, part) for part in parts]
+        in_time = carry(call)
+        futures = [self._pool.submit(in_time, part) for part in parts]
         finished, waiting = wait(futures, return_when=FIRST_EXCEPTION)
         if waiting:
             for future in waiting:

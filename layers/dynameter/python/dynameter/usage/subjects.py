@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from dynameter.clock import HOUR_US, MINUTE_US
+from dynameter.deadline import carry
 from dynameter.errors import TooLarge
 from dynameter.meters.meter import Meter
 from dynameter.usage.budget import ReadBudget
@@ -53,7 +54,7 @@ class UsedSubjects:
                 message = f"more than {MAX_LISTED} subjects may have usage in the range; ask for a shorter one"
                 raise TooLarge(message, code="too_many_subjects")
             unsure = [subject for subject in listed if subject not in found]
-            used = self._pool.map(lambda subject: self._is_used(series, subject, whole, budget), unsure)
+            used = self._pool.map(carry(lambda subject: self._is_used(series, subject, whole, budget)), unsure)
             found |= {subject for subject, is_used in zip(unsure, used, strict=True) if is_used}
         return sorted(found)
 

@@ -20,7 +20,9 @@ MAX_ROWS = 10_000
 
 _NARROW = "ask for a shorter range, a larger window, fewer subjects or fewer groups"
 _COUNTS = frozenset({Aggregation.COUNT, Aggregation.UNIQUE_COUNT})
-_Key = tuple[int, int, str | None, tuple[str, ...]]
+_Whose = tuple[str | None, str | None]
+"""A customer and a subject, each None where the answer does not tell them apart."""
+_Key = tuple[int, int, _Whose, tuple[str, ...]]
 
 
 class _Row:
@@ -50,6 +52,10 @@ class Summation:
         size = query.window_size
         self._calendar = None if size is None else Calendar(size, load_zone(query.time_zone))
         self._whole = query.whole_minutes
+        self._owners: dict[str, list[str]] = {}
+        for customer, subjects in query.customers.items():
+            for subject in subjects:
+                self._owners.setdefault(subject, []).append(customer)
         self._rows: dict[_Key, _Row] = {}
         self._admitted: dict[tuple[str, ...], bool] = {}
 
@@ -76,24 +82,25 @@ class Summation:
 
     def add(self, subject: str | None, rows: Iterable[HourRow]) -> None:
         """Add rows of one partition; ``subject`` is None for the total's. Raises TooLarge past ``MAX_ROWS``."""
+        whose = self._whose(subject)
         for row in self._wanted(rows):
             start_us = row.hour * HOUR_US
             if row.minutes is None:
-                self._add(start_us, HOUR_US, subject, row.groups, row.total)
+                self._add(start_us, HOUR_US, whose, row.groups, row.total)
                 continue
             for minute, cell in row.minutes.items():
                 at_us = start_us + minute * MINUTE_US
                 if is_counted(cell) and self._whole.start_us <= at_us < self._whole.end_us:
-                    self._add(at_us, MINUTE_US, subject, row.groups, cell)
+                    self._add(at_us, MINUTE_US, whose, row.groups, cell)
 
     def add_events(self, events: Iterable[CountedEvent]) -> None:
         """Add events of the range's edges. Raises TooLarge past ``MAX_ROWS``."""
         for one in events:
             groups = one.reading.groups
             if self._admits(groups):
-                subject = one.event.subject if self._query.by_subject else None
+                whose = self._whose(one.event.subject)
                 cell = cell_of(self._aggregation, one.reading.value, moment_of(one.event))
-                self._add(one.event.time_us, 0, subject, groups, cell)
+                self._add(one.event.time_us, 0, whose, groups, cell)
 
     def answer(self) -> UsageAnswer:
         """The answer over all that was added."""
@@ -115,10 +122,20 @@ class Summation:
             self._admitted[groups] = admitted
         return admitted
 
+    def _whose(self, subject: str | None) -> Sequence[_Whose]:
+        """The rows that a subject's usage belongs to: one, or one for each of the named customers that have it.
+
+        A deleted customer may have had a subject that is another's now; each is answered with all of it.
+        """
+        shown = subject if self._query.by_subject else None
+        if not self._query.customers:
+            return ((None, shown),)
+        return [(customer, shown) for customer in self._owners.get(subject or "", ())]
+
     def _groups(self, groups: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(groups[place] for place in self._places)
 
-    def _add(self, at_us: int, length_us: int, subject: str | None, groups: tuple[str, ...], cell: Cell) -> None:
+    def _add(self, at_us: int, length_us: int, whose: Sequence[_Whose], groups: tuple[str, ...], cell: Cell) -> None:
         start_us = end_us = 0
         if self._calendar:
             window = self._calendar.containing(at_us)
@@ -128,25 +145,28 @@ class Summation:
                     "the time zone's offset then has seconds, and usage is kept by the minute",
                     fields=(FieldError(("body", "time_zone"), "invalid_time_zone", "has an offset with seconds then"),),
                 )
-        key = (start_us, end_us, subject, self._groups(groups))
-        row = self._rows.get(key)
-        if row is None:
-            if len(self._rows) >= MAX_ROWS:
-                raise TooLarge(f"the answer has more than {MAX_ROWS} rows; {_NARROW}", code="too_many_rows")
-            row = self._rows[key] = _Row(Tally(self._aggregation), at_us)
-        row.add(cell, groups, at_us)
+        for one in whose:
+            key = (start_us, end_us, one, self._groups(groups))
+            row = self._rows.get(key)
+            if row is None:
+                if len(self._rows) >= MAX_ROWS:
+                    raise TooLarge(f"the answer has more than {MAX_ROWS} rows; {_NARROW}", code="too_many_rows")
+                row = self._rows[key] = _Row(Tally(self._aggregation), at_us)
+            row.add(cell, groups, at_us)
 
     def _row(self, key: _Key, found: _Row) -> UsageRow:
-        start_us, end_us, subject, groups = key
+        start_us, end_us, (customer, subject), groups = key
         if self._calendar is None:
             first_us, last_us = (at_us // MINUTE_US * MINUTE_US for at_us in (found.first_us, found.last_us))
             start_us = first_us if self._query.from_us is None else self._query.from_us
             end_us = last_us + MINUTE_US if self._query.to_us is None else self._query.to_us
-        return UsageRow(start_us, end_us, subject, dict(zip(self._asked, groups, strict=True)), found.tally.answer())
+        named = dict(zip(self._asked, groups, strict=True))
+        return UsageRow(start_us, end_us, subject, named, found.tally.answer(), customer)
 
     def _empty(self) -> tuple[UsageRow, ...]:
         """Counting nothing, undivided, is 0; every other empty answer has no row."""
-        divided = self._calendar is not None or self._query.group_by or self._query.by_subject
+        query = self._query
+        divided = self._calendar is not None or query.group_by or query.by_subject or query.customers
         if self._aggregation not in _COUNTS or divided:
             return ()
         asked = self._query.range
@@ -154,5 +174,6 @@ class Summation:
         return (UsageRow(asked.start_us, end_us, None, {}, Decimal(0)),)
 
 
-def _order(key: _Key) -> tuple[int, str, tuple[str, ...]]:
-    return key[0], key[2] or "", key[3]
+def _order(key: _Key) -> tuple[int, str, str, tuple[str, ...]]:
+    start_us, _, (customer, subject), groups = key
+    return start_us, customer or "", subject or "", groups

@@ -7,17 +7,10 @@ endpoint   any other, named by DYNAMETER_TEST_ENDPOINT, e.g. DynamoDB Local; the
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -26,11 +19,9 @@ from botocore.config import Config
 
 from local.engine import Engine, choose, connected
 from local.service import streams_client
-from local.template import ROOT, Template, create_tables
+from local.template import Template, create_tables
+from tests.running_ministack import MINISTACK, running_ministack
 from tests.running_server import Server, running_server
-
-MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
-READY_S = 30
 
 _outcomes = pytest.StashKey[dict[str, str]]()
 
@@ -59,29 +50,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 @pytest.fixture(scope="session")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def ministack() -> Iterator[str]:
     """The address of a ministack that runs; skips where it is not installed."""
     if not MINISTACK.exists():
         pytest.skip("ministack is not installed in .venv-ministack; make test does that")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("ministack")
-    variables = {
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        "LAMBDA_EXECUTOR": "local",
-        "SERVICES": "dynamodb,dynamodbstreams,sts,iam",
-    }
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen([MINISTACK], cwd=folder, env={**os.environ, **variables}, stdout=log, stderr=log)
-    try:
-        _await_ready(process, port, folder / "log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(READY_S)
+    with running_ministack() as address:
+        yield address
 
 
 @pytest.fixture(params=["moto", "ministack", "endpoint"])
@@ -133,13 +107,3 @@ def _address(request: pytest.FixtureRequest) -> str:
     if not os.environ.get("DYNAMETER_TEST_ENDPOINT"):
         pytest.skip("DYNAMETER_TEST_ENDPOINT names none")
     return os.environ["DYNAMETER_TEST_ENDPOINT"]
-
-
-def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=5).close()
-            return
-        time.sleep(0.05)
-    pytest.fail(f"ministack did not start:\n{log.read_text()[-2000:]}")

@@ -2,7 +2,7 @@
 # Environments are made on first use and again when what they are made from changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate check build built first-key clean
+.PHONY: help run test simulate bench check build built first-key redrive clean
 
 VENV := .venv
 SAM := .venv-sam
@@ -40,6 +40,9 @@ RUNS := 1000
 simulate: $(VENV)/.test-stamp ## seeded histories with faults: make simulate SEED=1 RUNS=10000
 	@$(VENV)/bin/python -m tests.simulation --seed $(SEED) --runs $(RUNS)
 
+bench: $(VENV)/.test-stamp $(MINISTACK)/.stamp ## every budget beside its plain alternative, as a table and in bench.json
+	@$(VENV)/bin/python -m tests.benchmarks
+
 check: $(VENV)/.test-stamp ## lint, formatting and types
 	$(VENV)/bin/ruff check functions layers local tests
 	$(VENV)/bin/ruff format --check functions layers local tests
@@ -61,10 +64,19 @@ define without_compiled_files
 	@find functions layers -name __pycache__ -type d -prune -exec rm -rf {} +
 endef
 
+# Layers are mounted read-only, so Lambda would compile every module anew in each cold start: more than half of its time.
+# Compiled files that are checked by hash, not by time, are the same in every build.
+define compiled_layers
+PYTHONHASHSEED=0 python3.13 -m compileall -q --invalidation-mode unchecked-hash \
+	-s $(1)/DependenciesLayer/python -p /opt/python $(1)/DependenciesLayer/python \
+&& PYTHONHASHSEED=0 python3.13 -m compileall -q --invalidation-mode checked-hash \
+	-s layers/dynameter/python -p /opt/python layers/dynameter/python
+endef
+
 build: $(SAM)/.stamp ## validate the template and build what is deployed
 	$(SAM)/bin/sam validate --lint
 	$(without_compiled_files)
-	$(call with_python313,$(SAM)/bin/sam build)
+	$(call with_python313,$(SAM)/bin/sam build && $(call compiled_layers,.aws-sam/build))
 
 MACHINE := $(subst aarch64,arm64,$(shell uname -m))
 BUILT := .aws-sam/$(MACHINE)
@@ -77,6 +89,10 @@ first-key: $(VENV)/.run-stamp ## make the first API key of a deployment: make fi
 	@test -n "$(STACK)" || { echo "say which stack: make first-key STACK=name" >&2; exit 1; }
 	@$(VENV)/bin/python -m dynameter.access.bootstrap --stack "$(STACK)" $(ARGS)
 
+redrive: $(VENV)/.run-stamp ## count what lies in quarantine and failed batches: make redrive STACK=name [ARGS=--list]
+	@test -n "$(STACK)" || { echo "say which stack: make redrive STACK=name" >&2; exit 1; }
+	@$(VENV)/bin/python -m dynameter.rebuild.redrive_command --stack "$(STACK)" $(ARGS)
+
 clean: ## remove environments, builds and caches
 	rm -rf $(VENV) $(SAM) $(MINISTACK) .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		tests/conformance/node/node_modules
@@ -84,11 +100,11 @@ clean: ## remove environments, builds and caches
 
 $(VENV)/.run-stamp: $(REQUIREMENTS)
 	$(call new_environment,$(VENV))
-	$(VENV)/bin/pip install -q -r layers/dependencies/requirements.txt -e '.[local]'
+	$(VENV)/bin/pip install -q -r layers/dependencies/requirements.txt -e '.[local,cli]'
 	@touch $@
 
 $(VENV)/.test-stamp: $(VENV)/.run-stamp
-	$(VENV)/bin/pip install -q -r layers/dependencies/requirements.txt -e '.[local,dev]'
+	$(VENV)/bin/pip install -q -r layers/dependencies/requirements.txt -e '.[local,cli,dev]'
 	@touch $@
 
 $(SAM)/.stamp:

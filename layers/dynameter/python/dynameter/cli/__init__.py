@@ -1,0 +1,1 @@
+"""The command line: ``dynameter``. It calls the HTTP API alone and imports nothing of AWS."""

@@ -1,0 +1,1 @@
+"""Files into events: resumable, and exact however often a file is imported."""

@@ -1,0 +1,1 @@
+"""Calling the service over HTTP; needs nothing of AWS."""

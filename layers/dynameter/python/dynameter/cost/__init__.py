@@ -1,0 +1,1 @@
+"""What a workload costs in on-demand units and dollars, from measured figures. Pure."""

@@ -21,7 +21,8 @@ class Exchange:
     """What an expression can see of a request and its response.
 
     ``response_body`` is decoded JSON (numbers int or Decimal) or ABSENT. Of a stream ``all_data`` holds what passed,
-    up to a stated limit, and ``last_chunk`` the last of it.
+    up to a stated limit, and ``last_chunk`` the last of it; ``sse_events`` counts its server-sent events, also those
+    past the limit (None: count those in ``all_data``).
     """
 
     status: int
@@ -33,6 +34,7 @@ class Exchange:
     streaming: bool = False
     all_data: bytes = b""
     last_chunk: bytes = b""
+    sse_events: int | None = None
     user_id: str = ""
     plan_id: str = ""
     key_id: str = ""

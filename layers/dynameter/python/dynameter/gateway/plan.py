@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
+from typing import TypeVar
 
 UNLIMITED = -1
 DEFAULT_PLAN = "free"
 """The plan of a user who was given none; 1,000 requests a month unless the workspace changes it."""
+DEFAULT_REQUESTS = 1_000
+"""Requests a month of a plan whose maker says nothing else."""
+
+_T = TypeVar("_T")
 
 
 class MeterType(Enum):
@@ -66,3 +71,54 @@ class User:
     created_at_us: int
     updated_at_us: int
     version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    """Attributes to set on a plan; None leaves one as it is."""
+
+    name: str | None = None
+    description: str | None = None
+    requests_per_month: int | None = None
+    meter_type: MeterType | None = None
+    estimated_cost_per_req: Decimal | None = None
+    quota_enforce_mode: EnforceMode | None = None
+    quota_grace_pct: Decimal | None = None
+    price_monthly: int | None = None
+    overage_price: Decimal | None = None
+    time_zone: str | None = None
+    enabled: bool | None = None
+
+    def apply(self, plan: Plan, now_us: int) -> Plan:
+        """The plan's next version."""
+        return replace(
+            plan,
+            name=_or(self.name, plan.name),
+            description=_or(self.description, plan.description),
+            requests_per_month=_or(self.requests_per_month, plan.requests_per_month),
+            meter_type=_or(self.meter_type, plan.meter_type),
+            estimated_cost_per_req=_or(self.estimated_cost_per_req, plan.estimated_cost_per_req),
+            quota_enforce_mode=_or(self.quota_enforce_mode, plan.quota_enforce_mode),
+            quota_grace_pct=_or(self.quota_grace_pct, plan.quota_grace_pct),
+            price_monthly=_or(self.price_monthly, plan.price_monthly),
+            overage_price=_or(self.overage_price, plan.overage_price),
+            time_zone=_or(self.time_zone, plan.time_zone),
+            enabled=_or(self.enabled, plan.enabled),
+            created_at_us=plan.created_at_us or now_us,
+            updated_at_us=now_us,
+            version=plan.version + 1,
+        )
+
+
+def blank_plan(workspace: str, plan_id: str, name: str) -> Plan:
+    """What a plan is before its maker's attributes are set, and the built-in ``free`` as long as nobody changes it."""
+    return Plan(workspace=workspace, id=plan_id, name=name, requests_per_month=DEFAULT_REQUESTS, version=0)
+
+
+def default_plan(workspace: str) -> Plan:
+    """The built-in plan ``free``."""
+    return blank_plan(workspace, DEFAULT_PLAN, "Free")
+
+
+def _or(given: _T | None, kept: _T) -> _T:
+    return kept if given is None else given

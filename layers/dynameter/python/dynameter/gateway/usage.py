@@ -25,8 +25,9 @@ from dynameter.meters.quantity import render_text
 
 EVENT_TYPE = "api.usage"
 REQUEST = "api.request"
-REQUESTS_METER = "api_requests"
-UNITS_METER = "api_units"
+REQUESTS_METER = "gateway_requests"
+UNITS_METER = "gateway_units"
+"""Slugs that nobody takes by chance: a meter ``api_requests`` is the first that people define themselves."""
 RESERVATION = "reservation"
 SOURCE = "dynameter-gateway"
 
@@ -59,7 +60,7 @@ def draft_exchange(
     route: Route | None,
     *,
     id_: str,
-    time_us: int,
+    time_us: int | None,
     source: str = SOURCE,
     reserved: bool = False,
     latency_ms: int | None = None,

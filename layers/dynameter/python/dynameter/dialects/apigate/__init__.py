@@ -1,0 +1,1 @@
+"""APIGate's admin and metering APIs: JSON:API documents over routes, plans, users, exchanges and quotas."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
 from dynameter.access.principal import METERS_WRITE, USAGE_READ
+from dynameter.billing.customer_store import CustomerStore
+from dynameter.billing.customers import CustomerService
+from dynameter.billing.feature_store import FeatureStore
 from dynameter.clock import SystemClock
 from dynameter.corrections.jobs import Candidates, VoidWorker
 from dynameter.corrections.preview import Previewer
@@ -38,6 +41,7 @@ from dynameter.events.browser import EventBrowser
 from dynameter.events.history import EventHistory
 from dynameter.events.listing import EventLister
 from dynameter.events.marks import EventMarks
+from dynameter.gateway.catalog import Catalog
 from dynameter.http.lambda_proxy import Endpoint, dispatch
 from dynameter.http.message import Request, Response
 from dynameter.meters.service import MeterService
@@ -45,6 +49,7 @@ from dynameter.meters.store import MeterStore
 from dynameter.rebuild.progress import RebuildProgress
 from dynameter.rebuild.store import JobStore
 from dynameter.runtime.dynamodb import create_client
+from dynameter.runtime.retries import pause
 from dynameter.runtime.settings import Settings
 from dynameter.subjects.service import SubjectService
 from dynameter.subjects.store import SubjectStore
@@ -63,7 +68,7 @@ _clock = SystemClock()
 
 _Problem = Callable[[DynameterError, str], Response]
 _Manage = Callable[[Request, MeterService], Response]
-_Query = Callable[[Request, MeterService, UsageService], Response]
+_Query = Callable[[Request, MeterService, UsageService, CustomerService], Response]
 _ListUsed = Callable[[Request, MeterService, UsedSubjects], Response]
 _Browse = Callable[[Request, EventBrowser], Response]
 _Subjects = Callable[[Request, SubjectService], Response]
@@ -77,12 +82,26 @@ def storage() -> tuple[Settings, DynamoDBClient]:
 
 
 @lru_cache(maxsize=1)
+def catalog() -> Catalog:
+    """The catalog table."""
+    settings, client = storage()
+    return Catalog(client, settings.catalog_table, partial(pause, clock=_clock))
+
+
+@lru_cache(maxsize=1)
 def services() -> tuple[MeterService, UsageService]:
     """The services, made once a cold start."""
     settings, client = storage()
     store = MeterStore(client, settings.catalog_table)
-    meters = MeterService(store, _clock, lambda: str(ULID()), settings.clock_skew_ms, settings.settle_ms)
+    uses = FeatureStore(catalog())
+    meters = MeterService(store, _clock, lambda: str(ULID()), settings.clock_skew_ms, settings.settle_ms, uses)
     return meters, UsageService(UsageStore(client, settings.usage_table), _edges())
+
+
+@lru_cache(maxsize=1)
+def customers() -> CustomerService:
+    """Whose subjects are whose."""
+    return CustomerService(CustomerStore(catalog()), _clock, lambda: str(ULID()))
 
 
 @lru_cache(maxsize=1)
@@ -154,7 +173,7 @@ def _write(answer: _Manage, problem: _Problem) -> Endpoint:
 
 
 def _query(answer: _Query, problem: _Problem) -> Endpoint:
-    return Endpoint(USAGE_READ, lambda request: answer(request, *services()), problem)
+    return Endpoint(USAGE_READ, lambda request: answer(request, *services(), customers()), problem)
 
 
 def _list_used(answer: _ListUsed, problem: _Problem) -> Endpoint:
@@ -162,7 +181,7 @@ def _list_used(answer: _ListUsed, problem: _Problem) -> Endpoint:
 
 
 def _group_values(problem: _Problem) -> Endpoint:
-    return _query(lambda request, meters, usage: usage_lists.list_group_values(request, meters, usage, _clock), problem)
+    return Endpoint(USAGE_READ, lambda request: usage_lists.list_group_values(request, *services(), _clock), problem)
 
 
 def _browse(answer: _Browse, problem: _Problem) -> Endpoint:

@@ -12,7 +12,7 @@ import pytest
 from dynameter.runtime.settings import Settings
 from local.functions import merged_environment
 from local.shard import Delivery
-from local.template import Template
+from local.template import ROOT, Template
 from tests.conftest import load_function
 
 TEMPLATE = Template.load()
@@ -173,3 +173,44 @@ def test_the_functions_agree_on_one_environment_that_settings_read() -> None:
 def test_http_functions_answer_before_api_gateway_gives_up() -> None:
     assert all(one.timeout_s < 30 for one in FUNCTIONS if one.name in HTTP_FUNCTIONS)
     assert next(one.timeout_s for one in FUNCTIONS if one.name == TEMPLATE.authorizer()) <= 10
+
+
+ALARMS = {name for name, one in _document["Resources"].items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+def test_every_alarm_has_its_row_in_the_operations_page_and_every_row_its_alarm() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    table = page.partition("## Alarms\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == ALARMS
+
+
+@pytest.mark.parametrize("name", sorted(ALARMS))
+def test_every_alarm_can_notify_and_is_silent_while_nothing_happens(name: str) -> None:
+    properties = _document["Resources"][name]["Properties"]
+
+    assert properties["AlarmActions"] == _document["Resources"]["EmitErrors"]["Properties"]["AlarmActions"]
+    assert properties["TreatMissingData"] == "notBreaching"
+    assert "docs/operations.md" in properties["AlarmDescription"]
+
+
+def test_the_alarm_of_throttled_functions_watches_every_function() -> None:
+    metrics = _document["Resources"]["FunctionThrottles"]["Properties"]["Metrics"]
+    watched = {one["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"] for one in metrics if "MetricStat" in one}
+
+    assert watched == {function.name for function in FUNCTIONS}
+
+
+def test_what_a_stream_gives_up_can_be_found() -> None:
+    assert "FailedBatches" in _document["Outputs"]
+
+
+def test_the_edge_throttles_and_the_limit_of_a_workspace_is_a_setting() -> None:
+    throttling = _document["Resources"]["Api"]["Properties"]["DefaultRouteSettings"]
+    settings = Settings.from_env(merged_environment(FUNCTIONS))
+
+    assert TEMPLATE.resolve(throttling["ThrottlingRateLimit"]) >= 1
+    assert TEMPLATE.resolve(throttling["ThrottlingBurstLimit"]) >= 1
+    assert settings.events_per_second == 10_000
+    assert settings.event_burst >= settings.events_per_second

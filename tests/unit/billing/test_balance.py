@@ -33,8 +33,7 @@ def run(grants: list[Grant], used: list[tuple[int, str]], resets: list[Reset] | 
     resets = resets or []
     points = change_points(grants, resets, START, at, "UTC")
     usages = [
-        sum((D(amount) for moment, amount in used if start <= moment < end), D(0))
-        for start, end in pairwise(points)
+        sum((D(amount) for moment, amount in used if start <= moment < end), D(0)) for start, end in pairwise(points)
     ]
     return burn_down(grants, resets, points, usages, "UTC")[-1]
 
@@ -192,8 +191,7 @@ def test_a_balance_resumed_from_a_closed_period_equals_the_whole_run(
     before = run(given_grants, amounts, [], reset.at_us - 1)
     points = change_points(given_grants, [reset], reset.at_us, at, "UTC")
     usages = [
-        sum((D(number) for moment, number in used if start <= moment < end), D(0))
-        for start, end in pairwise(points)
+        sum((D(number) for moment, number in used if start <= moment < end), D(0)) for start, end in pairwise(points)
     ]
 
     resumed = burn_down(given_grants, [reset], points, usages, "UTC", Opening(before.balances, before.overage))[-1]

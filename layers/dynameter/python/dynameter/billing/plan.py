@@ -43,6 +43,7 @@ class RateCard:
     """One thing that a plan sells. ``feature_key`` equals ``key`` where there is a feature.
 
     ``cadence`` is an ISO 8601 duration of whole months, days, weeks or years (``P1M``), None for a one-time fee.
+    ``feature_id`` is what the feature's key meant when the plan was written or published, None where it meant nothing.
     """
 
     key: str
@@ -56,6 +57,7 @@ class RateCard:
     entitlement: EntitlementTemplate | None = None
     description: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    feature_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,28 @@ class Phase:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+class SettlementMode(Enum):
+    """CREDIT_THEN_INVOICE sends invoices, CREDIT_ONLY never does."""
+
+    CREDIT_THEN_INVOICE = "credit_then_invoice"
+    CREDIT_ONLY = "credit_only"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDraft:
+    """A version of a plan to be made, or what shall stand in a draft; its rules are not checked yet."""
+
+    key: str
+    name: str
+    currency: str
+    cadence: str
+    phases: tuple[Phase, ...]
+    description: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    settlement_mode: SettlementMode = SettlementMode.CREDIT_THEN_INVOICE
+    pro_rating: bool = True
+
+
 class PlanStatus(Enum):
     """Where a plan's version is in its life."""
 
@@ -81,7 +105,10 @@ class PlanStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One version of a plan; published ones never change but in name and metadata."""
+    """One version of a plan; a published one never changes.
+
+    ``pro_rating`` says that a fee is cut to the part of its period that is billed.
+    """
 
     workspace: str
     id: str
@@ -97,6 +124,8 @@ class Plan:
     metadata: Mapping[str, str] = field(default_factory=dict)
     effective_from_us: int | None = None
     effective_to_us: int | None = None
+    settlement_mode: SettlementMode = SettlementMode.CREDIT_THEN_INVOICE
+    pro_rating: bool = True
     deleted_at_us: int | None = None
     version: int = 1
 
@@ -107,3 +136,8 @@ class Plan:
         if self.effective_to_us is not None and self.effective_to_us <= now_us:
             return PlanStatus.ARCHIVED
         return PlanStatus.SCHEDULED if self.effective_from_us > now_us else PlanStatus.ACTIVE
+
+    @property
+    def rate_cards(self) -> tuple[RateCard, ...]:
+        """The rate cards of every phase."""
+        return tuple(card for phase in self.phases for card in phase.rate_cards)

@@ -6,7 +6,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from dynameter.billing.plan import RateCard
+from dynameter.billing.plan import RateCard, SettlementMode
+
+
+class Timing(Enum):
+    """When a change takes effect; an instant may stand in its place."""
+
+    IMMEDIATE = "immediate"
+    NEXT_BILLING_CYCLE = "next_billing_cycle"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReference:
+    """A version of a plan: by id, or by key and version (None: the active one). The id wins."""
+
+    id: str | None = None
+    key: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionDraft:
+    """A subscription to be started, or what a running one is changed to; its rules are not checked yet.
+
+    Without an anchor it is the start, in a change the anchor of the one before. Without a starting phase it is the
+    plan's first one. Without a name it is the plan's.
+    """
+
+    plan: PlanReference
+    timing: Timing | int = Timing.IMMEDIATE
+    billing_anchor_us: int | None = None
+    starting_phase: str | None = None
+    name: str | None = None
+    description: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    settlement_mode: SettlementMode | None = None
 
 
 class SubscriptionStatus(Enum):
@@ -40,6 +74,8 @@ class SubscriptionPhase:
     active_from_us: int
     active_to_us: int | None
     items: tuple[SubscriptionItem, ...]
+    description: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +83,9 @@ class Subscription:
     """A customer's subscription. Billing periods repeat ``cadence`` from ``anchor_us`` in ``time_zone``.
 
     The first and the last period are cut at ``active_from_us`` and ``active_to_us``.
+    ``phases`` lie edge to edge from ``active_from_us`` to ``active_to_us``. ``planned`` is what they are cut from: the
+    phases as the plan has them, which come back when an end is taken back. ``settled`` says that the entitlements
+    were told of the last change.
     """
 
     workspace: str
@@ -70,6 +109,9 @@ class Subscription:
     settlement_mode: str = "credit_then_invoice"
     deleted_at_us: int | None = None
     version: int = 1
+    pro_rating: bool = True
+    planned: tuple[SubscriptionPhase, ...] = ()
+    settled: bool = True
 
     def status(self, now_us: int) -> SubscriptionStatus:
         """The status at the instant."""
@@ -78,6 +120,16 @@ class Subscription:
         if self.active_to_us is None:
             return SubscriptionStatus.ACTIVE
         return SubscriptionStatus.CANCELED if now_us < self.active_to_us else SubscriptionStatus.INACTIVE
+
+    @property
+    def planned_to_us(self) -> int | None:
+        """Where the subscription ends by its plan alone."""
+        return self.planned[-1].active_to_us if self.planned else self.active_to_us
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it ends earlier than its plan has it: it was canceled or changed."""
+        return self.active_to_us != self.planned_to_us
 
     @property
     def items(self) -> tuple[SubscriptionItem, ...]:

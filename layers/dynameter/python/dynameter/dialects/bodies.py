@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from dynameter import codec, rfc3339
 from dynameter.dialects.statuses import field_path
-from dynameter.errors import FieldError, InvalidInput, TooLarge
+from dynameter.errors import AlreadyExists, FieldError, InvalidInput, TooLarge
 from dynameter.http.message import Request
 
 MAX_REPORTED_FIELDS = 50
@@ -102,13 +102,16 @@ def refuse(what: str, fields: Iterable[FieldError]) -> InvalidInput:
 
 @contextmanager
 def renamed_fields(what: str, names: Mapping[str, str]) -> Iterator[None]:
-    """Give the fields of a core's InvalidInput the names they have on this wire."""
+    """Give the fields of a core's InvalidInput or AlreadyExists the names they have on this wire."""
     try:
         yield
     except InvalidInput as error:
         if not error.fields:
             raise
         raise refuse(what, (_renamed(one, names) for one in error.fields)) from None
+    except AlreadyExists as error:
+        fields = tuple(_renamed(one, names) for one in error.fields)
+        raise AlreadyExists(error.message, code=error.code, fields=fields) from None
 
 
 def _renamed(one: FieldError, names: Mapping[str, str]) -> FieldError:

@@ -11,6 +11,7 @@ from dynameter.errors import (
     InvalidInput,
     NotFound,
     NotSupported,
+    RateLimited,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -26,6 +27,7 @@ _STATUSES: dict[type[DynameterError], HTTPStatus] = {
     VersionConflict: HTTPStatus.CONFLICT,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NotSupported: HTTPStatus.NOT_IMPLEMENTED,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -37,7 +39,7 @@ def status_of(error: DynameterError) -> HTTPStatus:
 
 def retry_headers(error: DynameterError) -> dict[str, str]:
     """``Retry-After`` where sending the same request again will help."""
-    return {"retry-after": str(error.retry_after_s)} if isinstance(error, Unavailable) else {}
+    return {"retry-after": str(error.retry_after_s)} if isinstance(error, Unavailable | RateLimited) else {}
 
 
 def field_path(location: tuple[str | int, ...]) -> str:

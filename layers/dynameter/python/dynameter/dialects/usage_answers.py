@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
+from dynameter.billing.customer import Customer
 from dynameter.dialects.bodies import refuse
 from dynameter.dialects.csv import csv_response
 from dynameter.errors import FieldError, InvalidInput, NotFound, TooLarge
@@ -16,7 +17,7 @@ from dynameter.http.message import Request, Response
 from dynameter.meters.meter import Meter
 from dynameter.meters.quantity import render_text
 from dynameter.meters.service import MeterService
-from dynameter.usage.query import SUBJECT, UsageAnswer
+from dynameter.usage.query import CUSTOMER, MAX_ENTRIES, SUBJECT, UsageAnswer
 from dynameter.usage.windows import load_zone, render_in_zone
 
 MAX_ANSWER_BYTES = 5_500_000
@@ -46,10 +47,26 @@ def find_live(request: Request, meters: MeterService, id_or_slug: str) -> Meter:
     return meter
 
 
-def refuse_customers(customers: list[str]) -> None:
-    """Raise NotFound for a filter by customers: none exist yet, so every id is unknown."""
-    if customers:
-        raise NotFound(f"customer not found: {customers[0][:64]}", code="customer_not_found")
+class Customers(Protocol):
+    """What is needed of ``dynameter.billing.customers.CustomerService``."""
+
+    def named(self, workspace: str, ids: Collection[str]) -> tuple[Customer, ...]:
+        """The customers of these ids, deleted or not; NotFound for one that is unknown."""
+
+
+def named_customers(request: Request, customers: Customers, ids: Sequence[str], field: str) -> dict[str, Customer]:
+    """The customers that a query names in ``field`` of its body. Raises InvalidInput for too many, and NotFound."""
+    if len(ids) > MAX_ENTRIES:
+        message = f"at most {MAX_ENTRIES} customers can be named"
+        raise refuse("invalid query", [FieldError(("body", field), "max_items", message)])
+    if not ids:
+        return {}
+    return {one.id: one for one in customers.named(request.principal.workspace, ids)}
+
+
+def subjects_of(customers: Mapping[str, Customer]) -> dict[str, tuple[str, ...]]:
+    """The subjects of each customer, as ``UsageQuery`` has them."""
+    return {name: one.subjects for name, one in customers.items()}
 
 
 def read_group_filters(
@@ -68,29 +85,47 @@ def read_group_filters(
     return found
 
 
-def csv_answer(meter: Meter, answer: UsageAnswer, ends: tuple[str, str]) -> Response:
-    """The answer as a file; ``ends`` are its dialect's names of a window's start and end."""
+def csv_answer(
+    meter: Meter,
+    answer: UsageAnswer,
+    ends: tuple[str, str],
+    of_customer: Mapping[str, Callable[[str], str]] | None = None,
+) -> Response:
+    """The answer as a file; ``ends`` are its dialect's names of a window's start and end.
+
+    Where customers were named, ``of_customer`` has its dialect's columns after the subject, each computed from the
+    customer's id. Without it the id stands among the groups.
+    """
     query, zone = answer.query, load_zone(answer.query.time_zone)
-    keys = sorted({*query.group_by} - {SUBJECT})
+    own = (of_customer or {}) if query.customers else {}
+    among_groups = {CUSTOMER} if query.customers and not own else set()
+    keys = sorted(({*query.group_by} - {SUBJECT, CUSTOMER}) | among_groups)
     subject = (SUBJECT,) if query.by_subject else ()
     rows = (
         (
             render_in_zone(row.start_us, zone),
             render_in_zone(row.end_us, zone),
             *(() if row.subject is None else (row.subject,)),
-            *(row.groups[key] for key in keys),
+            *(column(row.customer or "") for column in own.values()),
+            *((row.customer or "") if key == CUSTOMER else row.groups[key] for key in keys),
             render_text(row.value),
         )
         for row in answer.rows
     )
-    return csv_response(meter.slug, (*ends, *subject, *keys, "value"), rows)
+    return csv_response(meter.slug, (*ends, *subject, *own, *keys, "value"), rows)
 
 
 def usage_response(meter: Meter, response: Response) -> Response:
     """The response with what is to be known of the meter; raises TooLarge where Lambda could not carry it."""
-    may_be_too_large = len(response.body) * _MOST_ESCAPED_BYTES > MAX_ANSWER_BYTES
-    if may_be_too_large and len(json.dumps(response.body)) > MAX_ANSWER_BYTES:
-        raise TooLarge("the answer is too large; ask for a shorter range, a larger window or fewer groups")
+    refuse_large(response, "ask for a shorter range, a larger window or fewer groups")
     if meter.generations[-1].complete:
         return response
     return replace(response, headers={**response.headers, STATE: "rebuilding"})
+
+
+def refuse_large(response: Response, advice: str) -> Response:
+    """The response; raises TooLarge, with the advice, where Lambda could not carry it."""
+    may_be_too_large = len(response.body) * _MOST_ESCAPED_BYTES > MAX_ANSWER_BYTES
+    if may_be_too_large and len(json.dumps(response.body)) > MAX_ANSWER_BYTES:
+        raise TooLarge(f"the answer is too large; {advice}")
+    return response

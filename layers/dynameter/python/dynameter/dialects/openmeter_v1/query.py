@@ -18,11 +18,13 @@ from dynameter.dialects.csv import prefers_csv
 from dynameter.dialects.openmeter_v1.meters import meter_reference
 from dynameter.dialects.parameters import refuse_parameter
 from dynameter.dialects.usage_answers import (
+    Customers,
     csv_answer,
     find_live,
     located_in,
+    named_customers,
     read_group_filters,
-    refuse_customers,
+    subjects_of,
     usage_response,
 )
 from dynameter.errors import FieldError
@@ -41,6 +43,7 @@ _NAMES = {
     "window_size": "windowSize",
     "time_zone": "windowTimeZone",
     "subjects": "subject",
+    "customers": "filterCustomerId",
     "group_by": "groupBy",
 }
 _SINGLE = ("clientId", "from", "to", "windowSize", "windowTimeZone")
@@ -68,13 +71,17 @@ class MeterQueryRequest(BaseModel):
     group_by: list[str] | None = Field(default=None, alias="groupBy")
 
 
-def query_meter(request: Request, meters: MeterService, usage: UsageService) -> Response:
+def query_meter(request: Request, meters: MeterService, usage: UsageService, customers: Customers) -> Response:
     """GET or POST query: 200 with the usage, as JSON or CSV."""
-    return answer_query(request, meters, usage, MeterQueryRequest)
+    return answer_query(request, meters, usage, customers, MeterQueryRequest)
 
 
 def answer_query(
-    request: Request, meters: MeterService, usage: UsageService, model: type[MeterQueryRequest]
+    request: Request,
+    meters: MeterService,
+    usage: UsageService,
+    customers: Customers,
+    model: type[MeterQueryRequest],
 ) -> Response:
     """Answer a query whose body, or the query string that stands for it, has the form of ``model``."""
     meter = find_live(request, meters, meter_reference(request))
@@ -82,8 +89,8 @@ def answer_query(
     with located_in("query" if asked_by_url else "body"):
         sent = replace(request, body=codec.encode(_body_of_url(request))) if asked_by_url else request
         body = read_body(sent, model)
-        query = _to_query(body)
-        _refuse_customers(body.filter_customer_id or [])
+        named = named_customers(request, customers, body.filter_customer_id or [], "filterCustomerId")
+        query = replace(_to_query(body), customers=subjects_of(named))
         filters = _ADVANCED if body.advanced_filters else _SIMPLE
         with renamed_fields("invalid query", {**_NAMES, "filters": filters}):
             answer = usage.query(meter, query)
@@ -102,13 +109,6 @@ def _to_query(body: MeterQueryRequest) -> UsageQuery:
         group_by=tuple(body.group_by or ()),
         filters=_read_filters(body),
     )
-
-
-def _refuse_customers(customers: list[str]) -> None:
-    if len(customers) > MAX_ENTRIES:
-        message = f"at most {MAX_ENTRIES} customers can be named"
-        raise refuse("invalid query", [FieldError(("body", "filterCustomerId"), "max_items", message)])
-    refuse_customers(customers)
 
 
 def _read_filters(body: MeterQueryRequest) -> dict[str, Filter[str]]:
@@ -194,6 +194,7 @@ def _render(answer: UsageAnswer) -> dict[str, Any]:
         return {
             "groupBy": row.groups,
             "subject": row.subject,
+            **({} if row.customer is None else {"customerId": row.customer}),
             "value": render_number(row.value),
             "windowStart": render_in_zone(row.start_us, zone),
             "windowEnd": render_in_zone(row.end_us, zone),

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from dynameter.clock import render
-from dynameter.dialects.bodies import Instant, read_body, refuse, renamed_fields
+from dynameter.dialects.bodies import Instant, read_body, renamed_fields
 from dynameter.dialects.openmeter_v1 import problems as v1_problems
 from dynameter.dialects.openmeter_v3 import problems
 from dynameter.dialects.openmeter_v3.filters import read_filters
-from dynameter.dialects.parameters import read_whole, refuse_parameter
-from dynameter.errors import AlreadyExists, DynameterError, FieldError, NotFound, VersionConflict
+from dynameter.dialects.openmeter_v3.labels import read_labels
+from dynameter.dialects.openmeter_v3.lists import page_response, read_page, read_sort
+from dynameter.errors import AlreadyExists, DynameterError, NotFound, VersionConflict
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.meter import Aggregation, Meter, MeterChange, MeterDraft
 from dynameter.meters.rules import is_id
 from dynameter.meters.service import MeterOrder, MeterService
 
-DEFAULT_PAGE_SIZE = 20
-MAX_PAGE_SIZE = 100
-MAX_PAGE = 1_000_000
-MAX_LABELS = 50
-MAX_LABEL_CHARACTERS = 63
-RESERVED_LABEL_PREFIXES = ("_", "kong", "konnect", "insomnia", "mesh", "kic", "kuma", "openmeter")
-
-_LABEL_PATTERN = "^[a-z0-9A-Z]{1}([a-z0-9A-Z-._]*[a-z0-9A-Z]+)?$"
-_LABEL = re.compile(r"[a-z0-9A-Z](?:[a-z0-9A-Z\-._]*[a-z0-9A-Z])?")
 _NO_ENTITY = "entity_not_found"
 _NAMES = {"slug": "key", "group_by": "dimensions", "metadata": "labels"}
 _ORDERS = {one.value: one for one in MeterOrder}
-_DIRECTIONS = {"": False, "asc": False, "desc": True}
 
 
 class UpdateMeterRequest(BaseModel):
@@ -68,7 +57,7 @@ def create_meter(request: Request, meters: MeterService) -> Response:
         value_property=body.value_property,
         group_by=body.dimensions or {},
         event_from_us=body.events_from,
-        metadata=_read_labels(body.labels),
+        metadata=read_labels(body.labels, "invalid meter"),
     )
     with renamed_fields("invalid meter", _NAMES):
         meter = meters.create(request.principal.workspace, draft)
@@ -77,17 +66,15 @@ def create_meter(request: Request, meters: MeterService) -> Response:
 
 def list_meters(request: Request, meters: MeterService) -> Response:
     """GET meters: a page of the live ones that pass the filters, and how many there are."""
-    size = read_whole(request, "page[size]", DEFAULT_PAGE_SIZE, 1, MAX_PAGE_SIZE)
-    number = read_whole(request, "page[number]", 1, 1, MAX_PAGE)
-    order_by, descending = _read_sort(request)
+    page = read_page(request)
+    order_by, descending = read_sort(request, _ORDERS, MeterOrder.CREATED_AT)
     filters = read_filters(request, ("key", "name"))
     found = [
         meter
         for meter in meters.list(request.principal.workspace, order_by=order_by, descending=descending)
         if all(one.admits({"key": meter.slug, "name": meter.name}) for one in filters)
     ]
-    data = [render_meter(meter) for meter in found[(number - 1) * size : number * size]]
-    return json_response(200, {"data": data, "meta": {"page": {"size": size, "number": number, "total": len(found)}}})
+    return page_response(page, found, render_meter)
 
 
 def get_meter(request: Request, meters: MeterService) -> Response:
@@ -99,7 +86,7 @@ def update_meter(request: Request, meters: MeterService) -> Response:
     """PUT a meter; labels and dimensions that are missing are dropped, a missing description stays."""
     identity = meter_id(request)
     body = read_body(request, UpdateMeterRequest)
-    change = MeterChange(body.name, body.description, _read_labels(body.labels), body.dimensions or {})
+    change = MeterChange(body.name, body.description, read_labels(body.labels, "invalid meter"), body.dimensions or {})
     with renamed_fields("invalid meter", _NAMES):
         meter = meters.update(request.principal.workspace, identity, change)
     return json_response(200, render_meter(meter))
@@ -119,7 +106,12 @@ def problem(error: DynameterError, request_id: str) -> Response:
 
 def meter_id(request: Request) -> str:
     """The path's meter id in its own spelling. Raises NotFound where the text is no ULID: v3 knows no slugs there."""
-    text = request.path.get("meterId", "")
+    return read_id(request, "meterId")
+
+
+def read_id(request: Request, name: str) -> str:
+    """The id in a path parameter, in its own spelling. Raises NotFound where the text is no ULID."""
+    text = request.path.get(name, "")
     if not is_id(text):
         raise NotFound("The requested entity was not found", code=_NO_ENTITY)
     # In upper case it can be taken for an id alone, never for a slug of 26 characters.
@@ -144,36 +136,3 @@ def render_meter(meter: Meter) -> dict[str, Any]:
         "dimensions": dict(meter.group_by) or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _read_sort(request: Request) -> tuple[MeterOrder, bool]:
-    given = request.query_values("sort")
-    if not given:
-        return MeterOrder.CREATED_AT, False
-    field, _, direction = given[-1].strip().partition(" ")
-    if field not in _ORDERS or direction.strip() not in _DIRECTIONS:
-        message = f"must be one of {', '.join(_ORDERS)}, with asc or desc after it or neither"
-        raise refuse_parameter("sort", "enum", message, given[-1], tuple(_ORDERS))
-    return _ORDERS[field], _DIRECTIONS[direction.strip()]
-
-
-def _read_labels(labels: Mapping[str, str] | None) -> dict[str, str]:
-    errors = tuple(_check_labels(labels or {}))
-    if errors:
-        raise refuse("invalid meter", errors)
-    return dict(labels or {})
-
-
-def _check_labels(labels: Mapping[str, str]) -> Iterator[FieldError]:
-    if len(labels) > MAX_LABELS:
-        yield FieldError(("body", "labels"), "max_items", f"must have at most {MAX_LABELS} entries")
-        return
-    for key, value in labels.items():
-        place = ("body", "labels", key[:MAX_LABEL_CHARACTERS])
-        for what, text in (("key", key), ("value", value)):
-            if len(text) > MAX_LABEL_CHARACTERS or not _LABEL.fullmatch(text):
-                message = f"{what} must have 1 to {MAX_LABEL_CHARACTERS} characters and match {_LABEL_PATTERN}"
-                yield FieldError(place, "pattern", message)
-        if key.startswith(RESERVED_LABEL_PREFIXES):
-            message = f"key must not start with {', '.join(RESERVED_LABEL_PREFIXES)}"
-            yield FieldError(place, "reserved", message)

@@ -16,6 +16,7 @@ _SLUGS = {
     404: "not-found",
     409: "resource-conflict",
     413: "bad-request",
+    429: "rate-limited",
     501: "not-implemented",
     503: "unavailable",
 }

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dynameter.billing.customer import Customer
 from dynameter.clock import render
 from dynameter.dialects.bodies import Instant, read_body, refuse, renamed_fields
 from dynameter.dialects.csv import prefers_csv
 from dynameter.dialects.openmeter_v3.meters import meter_id
 from dynameter.dialects.statuses import field_path
 from dynameter.dialects.usage_answers import (
+    Customers,
     csv_answer,
     find_live,
+    named_customers,
     read_group_filters,
-    refuse_customers,
+    subjects_of,
     usage_response,
 )
 from dynameter.errors import FieldError, InvalidInput
@@ -42,6 +45,7 @@ _GRANULARITIES = {
 _NAMES = {
     "window_size": "granularity",
     "subjects": "filters.dimensions.subject",
+    "customers": "filters.dimensions.customer_id",
     "group_by": "group_by_dimensions",
     "filters": "filters.dimensions",
 }
@@ -71,22 +75,25 @@ class QueryRequest(BaseModel):
     filters: QueryFilters | None = None
 
 
-def query_meter(request: Request, meters: MeterService, usage: UsageService) -> Response:
+def query_meter(request: Request, meters: MeterService, usage: UsageService, customers: Customers) -> Response:
     """POST query: 200 with the usage, as JSON or CSV."""
     meter = find_live(request, meters, meter_id(request))
     with _codes_of_v3():
-        query = _to_query(read_body(request, QueryRequest))
+        query, ids = _to_query(read_body(request, QueryRequest))
+        named = named_customers(request, customers, ids, _NAMES["customers"])
+        query = replace(query, customers=subjects_of(named))
         with renamed_fields("invalid query", _NAMES):
             answer = usage.query(meter, query)
     if prefers_csv(request):
-        return usage_response(meter, csv_answer(meter, answer, _CSV_ENDS))
+        return usage_response(meter, csv_answer(meter, answer, _CSV_ENDS, _columns(named)))
     return usage_response(meter, json_response(200, _render(answer)))
 
 
-def _to_query(body: QueryRequest) -> UsageQuery:
+def _to_query(body: QueryRequest) -> tuple[UsageQuery, tuple[str, ...]]:
+    """The query but for its customers, and the ids of these."""
     sent = dict((body.filters and body.filters.dimensions) or {})
-    refuse_customers(list(_named(CUSTOMER, sent.pop(CUSTOMER, None))))
-    return UsageQuery(
+    customers = _named(CUSTOMER, sent.pop(CUSTOMER, None))
+    query = UsageQuery(
         from_us=body.from_,
         to_us=body.to,
         window_size=None if body.granularity is None else _GRANULARITIES[body.granularity],
@@ -95,6 +102,15 @@ def _to_query(body: QueryRequest) -> UsageQuery:
         group_by=tuple(body.group_by_dimensions or ()),
         filters=read_group_filters(sent, V3_TEXT, _FILTERS),
     )
+    return query, customers
+
+
+def _columns(customers: Mapping[str, Customer]) -> dict[str, Callable[[str], str]]:
+    return {
+        CUSTOMER: lambda customer: customer,
+        "customer_key": lambda customer: customers[customer].key or "",
+        "customer_name": lambda customer: customers[customer].name,
+    }
 
 
 @contextmanager
@@ -135,11 +151,12 @@ def _render(answer: UsageAnswer) -> dict[str, Any]:
 
     def render_row(row: UsageRow) -> dict[str, Any]:
         subject = {} if row.subject is None else {SUBJECT: row.subject}
+        customer = {} if row.customer is None else {CUSTOMER: row.customer}
         return {
             "value": render_text(row.value),
             "from": render_in_zone(row.start_us, zone),
             "to": render_in_zone(row.end_us, zone),
-            "dimensions": {**subject, **row.groups},
+            "dimensions": {**subject, **customer, **row.groups},
         }
 
     given = {name: render(instant_us) for name, instant_us in ends.items() if instant_us is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from dynameter.dialects.openmeter_v1.query import MeterQueryRequest, answer_query
+from dynameter.dialects.usage_answers import Customers
 from dynameter.http.message import Request, Response
 from dynameter.meters.service import MeterService
 from dynameter.usage.service import UsageService
@@ -23,6 +24,6 @@ class ZuploQueryRequest(MeterQueryRequest):
             raise ValueError("filtering by subscription is not supported")
 
 
-def query_meter(request: Request, meters: MeterService, usage: UsageService) -> Response:
+def query_meter(request: Request, meters: MeterService, usage: UsageService, customers: Customers) -> Response:
     """GET or POST query: 200 with the usage."""
-    return answer_query(request, meters, usage, ZuploQueryRequest)
+    return answer_query(request, meters, usage, customers, ZuploQueryRequest)

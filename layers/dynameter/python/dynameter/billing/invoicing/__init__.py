@@ -1,0 +1,1 @@
+"""Invoices: what is due of subscriptions, issued exactly once, previewed at any time."""

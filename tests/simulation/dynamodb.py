@@ -1,109 +1,81 @@
 """A DynamoDB in memory: fast, exact, with streams of several shards, an index that lags, and faults on demand.
 
 It serves the calls that the stores make and refuses what it does not know. Every call passes ``intercept`` first,
-where a test may raise a fault instead (before) or after the call was applied.
+where a test may raise a fault instead (before) or after the call was applied, or have it answered in part.
 """
 
 from __future__ import annotations
 
-import base64
-import zlib
-from bisect import bisect_left, insort
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tests.simulation.expressions import Item, holds, project, update
+from tests.simulation.tables import INDEX_LAG_US, Key, Table, define, record
 
-Key = tuple[str, str]
 PAGE_BYTES = 1_000_000
-
-
-@dataclass
-class Index:
-    """A global secondary index: partition -> keys in order. ``pending`` changes have not reached it yet."""
-
-    partition: str
-    sort: str
-    entries: dict[str, list[tuple[str, Key]]] = field(default_factory=dict)
-    items: dict[Key, Item] = field(default_factory=dict)
-    pending: list[tuple[Key, Item | None]] = field(default_factory=list)
-
-    def apply(self, key: Key, item: Item | None) -> None:
-        old = self.items.pop(key, None)
-        if old is not None:
-            self.entries[old[self.partition]["S"]].remove((old[self.sort]["S"], key))
-        if item is not None and self.partition in item and self.sort in item:
-            insort(self.entries.setdefault(item[self.partition]["S"], []), (item[self.sort]["S"], key))
-            self.items[key] = item
-
-    def catch_up(self, changes: int | None = None) -> None:
-        """Let the oldest pending changes (all by default) arrive."""
-        count = len(self.pending) if changes is None else changes
-        for key, item in self.pending[:count]:
-            self.apply(key, item)
-        del self.pending[:count]
-
-
-@dataclass
-class Table:
-    """A table, its indexes and the records of its stream by shard."""
-
-    name: str
-    hash_name: str
-    range_name: str | None
-    indexes: dict[str, Index]
-    streams: bool
-    items: dict[Key, Item] = field(default_factory=dict)
-    order: dict[str, list[str]] = field(default_factory=dict)
-    shards: list[list[dict[str, Any]]] = field(default_factory=list)
-
-    def key_of(self, item: Mapping[str, Any]) -> Key:
-        return item[self.hash_name]["S"], item[self.range_name]["S"] if self.range_name else ""
+_INSERT = re.compile(r"INSERT INTO \"([^\"]+)\" VALUE \{(.*)\}")
+_PLACE = re.compile(r"'([^']+)': \?")
 
 
 @dataclass
 class Call:
-    """One call, as ``intercept`` sees it."""
+    """One call, as ``intercept`` sees it.
+
+    Of a batch, ``left_out`` is the reason for which every other part is not done: it says so part by part.
+    """
 
     operation: str
     arguments: dict[str, Any]
+    left_out: str | None = None
+
+    def leaves_out(self, part: int) -> bool:
+        """Whether a batch's part is left undone; at least one is done, so that trying again comes to an end."""
+        return self.left_out is not None and part % 2 == 1
 
 
-Intercept = Callable[[Call, Callable[[], dict[str, Any]]], dict[str, Any]]
+Apply = Callable[[], dict[str, Any]]
+Intercept = Callable[[Call, Apply], dict[str, Any]]
 
 
-def straight(_call: Call, apply: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def straight(_call: Call, apply: Apply) -> dict[str, Any]:
     """No fault."""
     return apply()
 
 
-def refused(code: str, message: str = "", **more: Any) -> ClientError:
+def refused(code: str, **more: Any) -> ClientError:
     """The error that boto3 raises for a fault of DynamoDB."""
-    return ClientError({"Error": {"Code": code, "Message": message or code}, **more}, "call")  # type: ignore[arg-type]
+    response: Any = {"Error": {"Code": code, "Message": code}, **more}
+    return ClientError(response, "call")
 
 
 class MemoryDynamoDB:
-    """The client. ``definitions`` are CreateTable arguments, ``shards`` the shards of each stream."""
+    """The client. ``definitions`` are CreateTable arguments, ``shards`` those that each stream begins with.
 
-    def __init__(self, definitions: Sequence[Mapping[str, Any]], *, shards: int = 1, index_lags: bool = False) -> None:
-        self.tables: dict[str, Table] = {}
+    ``now_us`` tells the time by which an index catches up. ``tells_taken``: whether PartiQL's refusal of a taken key
+    brings the item, as AWS's does and some engines' does not.
+    """
+
+    def __init__(
+        self,
+        definitions: Sequence[Mapping[str, Any]],
+        *,
+        shards: int = 1,
+        index_lags: bool = False,
+        tells_taken: bool = True,
+        now_us: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.tables: dict[str, Table] = {one["TableName"]: define(one, shards) for one in definitions}
         self.intercept: Intercept = straight
         self.index_lags = index_lags
+        self.tells_taken = tells_taken
         self.calls = 0
         self.items_read = 0
+        self._now_us = now_us
         self._sequence = 10**20
-        for one in definitions:
-            keys = {entry["KeyType"]: entry["AttributeName"] for entry in one["KeySchema"]}
-            indexes = {}
-            for index in one.get("GlobalSecondaryIndexes", []):
-                names = {entry["KeyType"]: entry["AttributeName"] for entry in index["KeySchema"]}
-                indexes[index["IndexName"]] = Index(names["HASH"], names["RANGE"])
-            table = Table(one["TableName"], keys["HASH"], keys.get("RANGE"), indexes, "StreamSpecification" in one)
-            table.shards = [[] for _ in range(shards)]
-            self.tables[table.name] = table
 
     # ---- writes
 
@@ -172,6 +144,33 @@ class MemoryDynamoDB:
 
         return self._call("transact_write_items", arguments, apply)
 
+    def batch_execute_statement(self, **arguments: Any) -> dict[str, Any]:
+        call = Call("batch_execute_statement", arguments)
+
+        def apply() -> dict[str, Any]:
+            statements = arguments["Statements"]
+            return {"Responses": [self._insert(call, at, statement) for at, statement in enumerate(statements)]}
+
+        return self._pass(call, apply)
+
+    def _insert(self, call: Call, at: int, statement: Mapping[str, Any]) -> dict[str, Any]:
+        """One INSERT of a batch: what became of it."""
+        match = _INSERT.fullmatch(statement["Statement"])
+        if match is None:
+            raise ValueError(f"{statement['Statement']} is not served")
+        table = self.tables[match[1]]
+        if call.leaves_out(at):
+            return {"Error": {"Code": call.left_out, "Message": "not done"}, "TableName": table.name}
+        item = dict(zip(_PLACE.findall(match[2]), statement["Parameters"], strict=True))
+        old = table.items.get(table.key_of(item))
+        if old is None:
+            self._store(table, table.key_of(item), item)
+            return {"TableName": table.name}
+        error: dict[str, Any] = {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}
+        if self.tells_taken and statement.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
+            error["Item"] = dict(old)
+        return {"Error": error, "TableName": table.name}
+
     # ---- reads
 
     def get_item(self, **arguments: Any) -> dict[str, Any]:
@@ -184,15 +183,21 @@ class MemoryDynamoDB:
         return self._call("get_item", arguments, apply)
 
     def batch_get_item(self, **arguments: Any) -> dict[str, Any]:
+        call = Call("batch_get_item", arguments)
+
         def apply() -> dict[str, Any]:
             found: dict[str, list[Item]] = {}
+            unprocessed: dict[str, Any] = {}
             for name, wanted in arguments["RequestItems"].items():
-                table = self.tables[name]
-                items = [table.items.get(table.key_of(key)) for key in wanted["Keys"]]
+                table, keys = self.tables[name], wanted["Keys"]
+                items = [table.items.get(table.key_of(key)) for at, key in enumerate(keys) if not call.leaves_out(at)]
                 found[name] = [self._projected(wanted, item) for item in items if item is not None]
-            return {"Responses": found, "UnprocessedKeys": {}}
+                left = [key for at, key in enumerate(keys) if call.leaves_out(at)]
+                if left:
+                    unprocessed[name] = {**wanted, "Keys": left}
+            return {"Responses": found, "UnprocessedKeys": unprocessed}
 
-        return self._call("batch_get_item", arguments, apply)
+        return self._pass(call, apply)
 
     def query(self, **arguments: Any) -> dict[str, Any]:
         return self._call("query", arguments, lambda: self._query(arguments))
@@ -221,6 +226,8 @@ class MemoryDynamoDB:
         condition = arguments["KeyConditionExpression"]
         partition = self._partition(condition, names, values or {}, index.partition if index else table.hash_name)
         if index is not None:
+            now_us = self._now_us()
+            index.catch_up(lambda at_us, _: at_us + INDEX_LAG_US <= now_us)
             source = index.items
             rows = list(index.entries.get(partition, []))
         else:
@@ -253,7 +260,7 @@ class MemoryDynamoDB:
         if arguments.get("Select") == "COUNT":
             del page["Items"]
         if last is not None:
-            key = {table.hash_name: {"S": last[0]}, **({table.range_name: {"S": last[1]}} if table.range_name else {})}
+            key = table.key_item(last)
             if "IndexName" in arguments:
                 index = table.indexes[arguments["IndexName"]]
                 key |= {name: index.items[last][name] for name in (index.partition, index.sort)}
@@ -262,19 +269,18 @@ class MemoryDynamoDB:
 
     # ---- the world behind
 
-    def catch_up(self) -> None:
-        """Let every index see all that was written."""
+    def catch_up(self, arrives: Callable[[int, Key], bool] | None = None) -> None:
+        """Let every index see all that was written, or the changes that ``arrives`` says."""
         for table in self.tables.values():
             for index in table.indexes.values():
-                index.catch_up()
+                index.catch_up(arrives)
 
-    def records(self, table: str, shard: int) -> list[dict[str, Any]]:
-        """The shard's records so far, oldest first, as a Lambda event has them."""
-        return self.tables[table].shards[shard]
+    def _call(self, operation: str, arguments: dict[str, Any], apply: Apply) -> dict[str, Any]:
+        return self._pass(Call(operation, arguments), apply)
 
-    def _call(self, operation: str, arguments: dict[str, Any], apply: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _pass(self, call: Call, apply: Apply) -> dict[str, Any]:
         self.calls += 1
-        return self.intercept(Call(operation, arguments), apply)
+        return self.intercept(call, apply)
 
     def _check(self, arguments: dict[str, Any], table: Table, key: Key) -> None:
         old = table.items.get(key)
@@ -311,46 +317,12 @@ class MemoryDynamoDB:
         old = table.items.get(key)
         if old == item:
             return
-        if item is None:
-            del table.items[key]
-            table.order[key[0]].remove(key[1])
-        else:
-            table.items[key] = dict(item)
-            order = table.order.setdefault(key[0], [])
-            at = bisect_left(order, key[1])
-            if at == len(order) or order[at] != key[1]:
-                order.insert(at, key[1])
+        table.store(key, item)
+        now_us = self._now_us()
         for index in table.indexes.values():
-            index.pending.append((key, None if item is None else dict(item)))
+            index.pending.append((now_us, key, None if item is None else dict(item)))
             if not self.index_lags:
                 index.catch_up()
-        if table.streams:
-            self._record(table, key, old, item)
-
-    def _record(self, table: Table, key: Key, old: Item | None, new: Item | None) -> None:
-        self._sequence += 7
-        images = {
-            name: {attribute: _wire(value) for attribute, value in image.items()}
-            for name, image in (("NewImage", new), ("OldImage", old))
-            if image is not None
-        }
-        keys = {table.hash_name: {"S": key[0]}, **({table.range_name: {"S": key[1]}} if table.range_name else {})}
-        record = {
-            "eventID": f"{self._sequence:x}",
-            "eventName": "INSERT" if old is None else "REMOVE" if new is None else "MODIFY",
-            "eventSource": "aws:dynamodb",
-            "dynamodb": {
-                "ApproximateCreationDateTime": 1_768_384_800,
-                "Keys": keys,
-                "SequenceNumber": str(self._sequence),
-                "StreamViewType": "NEW_AND_OLD_IMAGES",
-                **images,
-            },
-        }
-        table.shards[zlib.crc32(key[0].encode()) % len(table.shards)].append(record)
-
-
-def _wire(value: dict[str, Any]) -> dict[str, Any]:
-    """Binary as the base64 text that a Lambda event has."""
-    ((kind, content),) = value.items()
-    return {"B": base64.b64encode(content).decode()} if kind == "B" else value
+        if table.stream is not None:
+            self._sequence += 7
+            table.stream.write(key, record(table, self._sequence, now_us // 1_000_000, key, old, item))

@@ -26,6 +26,19 @@ class SentEvent:
     data: dict[str, Any]
     voided: bool = False
 
+    def body(self, **changes: Any) -> dict[str, Any]:
+        """The CloudEvent, as a client sends it; with other content where there are changes."""
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "subject": self.subject,
+            "time": self.time.isoformat(),
+            "data": self.data,
+            **changes,
+        }
+
 
 @dataclass
 class MadeMeter:
@@ -65,6 +78,22 @@ def usage(
         groups = tuple(event.subject if key == "subject" else _group(event.data.get(key)) for key in group_by)
         cells.setdefault((_window(event.time, window, zone), *groups), []).append((event, value))
     return {key: _AGGREGATE[meter.aggregation](found) for key, found in cells.items()}
+
+
+def contribution(meter: MadeMeter, event: SentEvent) -> str | Decimal | None:
+    """What the event counts with in the meter, None where it does not count."""
+    if event.voided or event.type != meter.type:
+        return None
+    found = _value(meter, event)
+    if found is _MISSING:
+        return None
+    value: str | Decimal = Decimal(1) if found is None else found
+    return value
+
+
+def groups_of(meter: MadeMeter, event: SentEvent) -> dict[str, str]:
+    """The event's value of each of the meter's group keys."""
+    return {key: _group(event.data.get(key)) for key in meter.groups}
 
 
 def _value(meter: MadeMeter, event: SentEvent) -> Any:

@@ -4,47 +4,45 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+import random as chance
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum
 from random import Random
-from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from botocore.exceptions import ReadTimeoutError
+import ulid
 
 from dynameter import codec
 from dynameter.clock import SystemClock
 from dynameter.errors import Unavailable
+from dynameter.meters.store import MeterStore
 from dynameter.runtime import dynamodb
 from dynameter.runtime.observability import metrics
 from local.template import Template
-from tests.conftest import WORKSPACE, LambdaContext, http_event, load_function
-from tests.simulation.dynamodb import Call, MemoryDynamoDB, refused
+from tests.conftest import WORKSPACE, http_event
+from tests.simulation.chance import without_chance
+from tests.simulation.clock import START_US, WorldClock
+from tests.simulation.delivery import Delivery, Lane, Span
+from tests.simulation.dynamodb import MemoryDynamoDB
+from tests.simulation.faults import Fault, Faults, Killed
+from tests.simulation.processes import Fleet, Run
 
 TEMPLATE = Template.load()
-START_US = 1_768_384_800_000_000  # 2026-01-14T10:00:00Z
-SHARDS = 2
+MAPPINGS = [one for one in TEMPLATE.stream_mappings() if one.function in ("AggregateFunction", "RebuildFunction")]
+FUNCTIONS = {one.folder.name: one for one in TEMPLATE.functions()}
+DEFINITIONS = TEMPLATE.table_definitions()
+CLOCK_SKEW_MS = 500
+"""How far the clocks of two processes may differ: each by half of it from true time."""
+LANES = 2
+"""Batches of one shard at a time, where the mapping allows more than one."""
+TRIES = 12
+SETTLE_ROUNDS = 10_000
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/{table}/stream/2026-01-01T00:00:00.000"
-
-
-@dataclass
-class WorldClock:
-    """Every look at the clock finds it a little later."""
-
-    now: int = START_US
-
-    def now_us(self) -> int:
-        self.now += 3
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += int(seconds * 1_000_000) + 1
+_WINDOW = {"start": "2026-01-14T10:00:00Z", "end": "2026-01-14T10:15:00Z"}
 
 
 @dataclass(frozen=True)
@@ -59,197 +57,215 @@ class Answer:
         return json.loads(self.text, parse_float=Decimal)
 
 
-class Killed(BaseException):
-    """The process died. No handler can catch it."""
-
-
-class Fault(Enum):
-    """What may happen to a call of storage."""
-
-    KILLED_BEFORE = "the process dies before the call is applied"
-    KILLED_AFTER = "the process dies after the call is applied"
-    THROTTLED = "the call is throttled"
-    LOST = "the call is applied and its answer is lost"
-
-
 @dataclass
 class World:
-    """Handlers, storage, and how far each stream shard has been delivered."""
+    """Processes, storage, and how far each stream shard has been delivered."""
 
     memory: MemoryDynamoDB
     clock: WorldClock
-    functions: dict[str, ModuleType]
-    delivered: dict[tuple[str, int], int] = field(default_factory=dict)
-    fault: Fault | None = None
-    calls_left: int = 0
-    faults: int = 0
+    fleet: Fleet
+    faults: Faults
+    random: Random
+    deliveries: dict[str, Delivery]
 
-    def arm(self, fault: Fault, calls: int) -> None:
-        """Let ``calls`` calls of storage pass and then the fault happen, once."""
-        self.fault, self.calls_left = fault, calls
-        self.memory.intercept = self._intercept
-
-    def disarm(self) -> None:
-        """No more faults."""
-        self.fault = None
-
-    def _intercept(self, _call: Call, apply: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        if self.fault is None:
-            return apply()
-        if self.calls_left:
-            self.calls_left -= 1
-            return apply()
-        fault, self.fault = self.fault, None
-        self.faults += 1
-        if fault in (Fault.KILLED_AFTER, Fault.LOST):
-            apply()
-        if fault in (Fault.KILLED_BEFORE, Fault.KILLED_AFTER):
-            raise Killed
-        if fault is Fault.LOST:
-            raise ReadTimeoutError(endpoint_url="memory")
-        raise refused("ThrottlingException")
+    # ---- requests
 
     def call(self, function: str, route: str, **options: Any) -> Answer | None:
-        """One HTTP request through a function's handler; None where nothing came back, or 503."""
-        try:
-            answer = self.functions[function].handler(http_event(route, **options), LambdaContext())
-        except Killed:
-            self.restart(function)
+        """One HTTP request through a function's handler; None where the client has to send it again."""
+        run = self.fleet.run(function, http_event(route, **options), may_stall=self.faults.may_stall)
+        if run.stalled or isinstance(run.error, Killed):
             return None
-        if answer["statusCode"] == 503:
-            return None
-        return Answer(answer["statusCode"], answer["headers"], answer["body"])
+        return self._answer(run)
 
     def ask(self, function: str, route: str, **options: Any) -> Answer:
         """The same by a client that sends again until it is answered."""
-        for _ in range(5):
+        for _ in range(TRIES):
             answer = self.call(function, route, **options)
             if answer is not None:
                 return answer
+            self.clock.sleep(self.random.random())
         raise AssertionError(f"{route} is not answered")
 
-    def restart(self, function: str) -> None:
-        """A new process without the old one's caches."""
-        self.functions[function] = load_function(function)
-
-    def emit(self, events: list[dict[str, Any]]) -> Answer:
-        """Send a batch of CloudEvents."""
+    def emit(self, events: list[dict[str, Any]], tries: int = TRIES, *, lenient: bool = False) -> Answer | None:
+        """Send a batch of CloudEvents, as often as the client has patience for."""
         headers = {"content-type": "application/cloudevents-batch+json", "prefer": "return=representation"}
-        return self.ask("emit", "POST /api/v1/events", body=codec.encode(events), headers=headers)
+        if lenient:
+            headers["prefer"] += ", handling=lenient"
+        body = codec.encode(events)
+        for _ in range(tries):
+            answer = self.call("emit", "POST /api/v1/events", body=body, headers=headers)
+            if answer is not None:
+                return answer
+            self.clock.sleep(self.random.random())
+        return None
 
-    def backlog(self, table: str, shard: int) -> int:
-        """Records of the shard that were not delivered yet."""
-        return len(self.memory.records(table, shard)) - self.delivered.get((table, shard), 0)
+    def _answer(self, run: Run) -> Answer | None:
+        if run.error is not None:
+            raise run.error
+        found = run.answer
+        assert found["statusCode"] != 500, found["body"]
+        if found["statusCode"] in (429, 503):
+            return None
+        return Answer(found["statusCode"], found["headers"], found["body"])
 
-    def deliver(self, table: str, shard: int, count: int, *, again: int = 0) -> None:
-        """Bring a shard's next ``count`` records to its function, after ``again`` ones that it has had before."""
-        records = self.memory.records(table, shard)
-        at = self.delivered.get((table, shard), 0)
-        batch = records[max(0, at - again) : at + count]
-        if not batch or self.invoke(table, shard, batch):
-            self.delivered[table, shard] = min(len(records), at + count)
+    def resume(self, number: int) -> None:
+        """Let a run that stands still go on; nobody waits for its answer any more."""
+        if not self.fleet.stalled:
+            return
+        run = self.fleet.stalled.pop(number % len(self.fleet.stalled))
+        self.fleet.resume(run, may_stall=True)
+        if run.stalled or isinstance(run.error, Killed | Unavailable):
+            return
+        if "statusCode" in (run.answer or {}):
+            self._answer(run)
+        elif run.error is not None:
+            raise run.error
 
-    def redeliver(self, table: str, shard: int, start: int, count: int) -> None:
-        """Bring records again that were delivered before, as a zombie would; nothing new among them."""
-        at = self.delivered.get((table, shard), 0)
-        batch = self.memory.records(table, shard)[min(start, at) : min(start + count, at)]
-        if batch:
-            self.invoke(table, shard, batch)
+    def resume_all(self, function: str | None = None) -> None:
+        """Let all that stands still, of one function or of any, come to its end or stand still once more."""
+        for run in list(self.fleet.stalled):
+            if function in (None, run.process.function):
+                self.resume(self.fleet.stalled.index(run))
 
-    def invoke(self, table: str, shard: int, records: list[dict[str, Any]]) -> bool:
-        """Invoke the function that the table's stream triggers; False where it must be invoked again."""
-        (mapping,) = [one for one in TEMPLATE.stream_mappings() if one.table == table]
-        function = mapping.function.removesuffix("Function").lower()
-        event: dict[str, Any] = {"Records": [{**one, "eventSourceARN": STREAM.format(table=table)} for one in records]}
-        if mapping.properties.get("TumblingWindowInSeconds"):
+    # ---- streams
+
+    def deliver(self, table: str, number: int, count: int, *, again: int = 0, bisect: bool = True) -> None:
+        """Bring the next batch of one of the table's lanes to its function, after ``again`` records it had before."""
+        delivery = self.deliveries[table]
+        ready = delivery.ready()
+        if not ready:
+            return
+        lane = ready[number % len(ready)]
+        if not lane.waiting and not lane.failed:
+            lane.ended = self._invoke(delivery, lane, (0, 0), final=True)
+            return
+        count = min(count, delivery.batch)
+        span = lane.following(count, min(again, delivery.batch - count))
+        lane.settle(span, well=self._invoke(delivery, lane, span), bisect=bisect)
+
+    def redeliver(self, table: str, number: int, start: int, count: int) -> None:
+        """Bring records again that were delivered before, of any shard; nothing new among them."""
+        delivery = self.deliveries[table]
+        lanes = [lane for lane in delivery.lanes() if lane.at > lane.kept]
+        if not lanes:
+            return
+        lane = lanes[number % len(lanes)]
+        first = lane.kept + start % (lane.at - lane.kept)
+        self._invoke(delivery, lane, (first, min(first + min(count, delivery.batch), lane.at)))
+
+    def backlog(self, table: str) -> list[Lane]:
+        """The lanes that have records to bring, and may."""
+        return [lane for lane in self.deliveries[table].ready() if lane.waiting]
+
+    def split(self, table: str, number: int, children: int) -> None:
+        """Close one of the open shards; others take over."""
+        stream = self.memory.tables[table].stream
+        assert stream is not None
+        stream.split(number, children)
+
+    def _invoke(self, delivery: Delivery, lane: Lane, span: Span, *, final: bool = False) -> bool:
+        """Invoke the function that the stream triggers; False where the records must be brought again."""
+        arn = STREAM.format(table=delivery.table)
+        event: dict[str, Any] = {
+            "Records": [{**one, "eventSourceARN": arn} for one in lane.records[span[0] : span[1]]],
+        }
+        if delivery.windowed:
             event |= {
-                "shardId": f"shardId-0000000000000000000-{shard:08d}",
-                "eventSourceARN": STREAM.format(table=table),
-                "window": {"start": "2026-01-14T10:00:00Z", "end": "2026-01-14T10:15:00Z"},
+                "shardId": lane.shard.id,
+                "eventSourceARN": arn,
+                "window": _WINDOW,
                 "state": {},
-                "isFinalInvokeForWindow": False,
+                "isFinalInvokeForWindow": final,
                 "isWindowTerminatedEarly": False,
             }
-        try:
-            answer = self.functions[function].handler(event, LambdaContext())
-        except Killed:
-            self.restart(function)
+        elif final:
+            return True
+        run = self.fleet.run(delivery.function, event, may_stall=self.faults.may_stall)
+        if run.stalled or isinstance(run.error, Killed | Unavailable):
             return False
-        except Unavailable:
-            return False
-        return not (answer or {}).get("batchItemFailures")
+        if run.error is not None:
+            raise run.error
+        return not (run.answer or {}).get("batchItemFailures")
 
     def settle(self) -> None:
-        """Deliver everything, jobs and what they cause included, with every index caught up."""
-        self.disarm()
-        for _ in range(10_000):
-            self.memory.catch_up()
-            waiting = [
-                (mapping.table, shard)
-                for mapping in TEMPLATE.stream_mappings()
-                for shard in range(SHARDS)
-                if self.backlog(mapping.table, shard)
-            ]
+        """Deliver everything, jobs and what they cause included."""
+        self.faults.disarm()
+        self.resume_all()
+        for _ in range(SETTLE_ROUNDS):
+            waiting = [table for table, delivery in self.deliveries.items() if delivery.ready()]
             if not waiting:
+                self.memory.catch_up()
                 return
-            # Events first: a job must find what it waits for already on its way, as time gives it on AWS.
-            table, shard = min(waiting, key=lambda one: one[0] != "EventsTable")
-            self.deliver(table, shard, 1_000 if table == "EventsTable" else 1)
+            self.deliver(self.random.choice(waiting), self.random.randrange(16), 1_000)
         raise AssertionError("the world does not come to rest")
 
-
-class InlineExecutor(Executor):
-    """Runs what is submitted at once, so that a history depends on nothing but its steps."""
-
-    def __init__(self, *_args: Any, **_options: Any) -> None:
-        super().__init__()
-
-    def submit(self, call: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(call(*args, **options))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
+    def end(self) -> None:
+        """Leave no thread behind."""
+        for run in self.fleet.stalled:
+            run.kill()
 
 
-@contextmanager
-def without_chance() -> Iterator[None]:
-    """Ids are the same in every run, and nothing runs beside anything else."""
-    random = Random(0)
-    modules = [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith("dynameter.") and hasattr(module, "ThreadPoolExecutor")
-    ]
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(os, "urandom", random.randbytes))
-        for module in modules:
-            stack.enter_context(patch.object(module, "ThreadPoolExecutor", InlineExecutor))
-        yield
-
-
-@contextmanager
-def world(*, index_lags: bool = False) -> Iterator[World]:
-    """A world with empty tables; every function of the template is loaded afresh."""
+def _assemble(random: Random, shards: int, skew_ms: int, *, index_lags: bool) -> World:
     clock = WorldClock()
-    memory = MemoryDynamoDB(TEMPLATE.table_definitions(), shards=SHARDS, index_lags=index_lags)
+    folders = {name: one.folder for name, one in FUNCTIONS.items()}
+    fleet = Fleet(clock, random, folders, {name: one.timeout_s for name, one in FUNCTIONS.items()}, skew_ms)
+    memory = MemoryDynamoDB(
+        DEFINITIONS,
+        shards=shards,
+        index_lags=index_lags,
+        tells_taken=random.random() < 0.7,
+        now_us=lambda: clock.now,
+    )
+    faults = Faults(clock, random, fleet.stall, fleet.check_alive)
+    memory.intercept = faults.intercept
+    deliveries = {}
+    for mapping in MAPPINGS:
+        stream = memory.tables[mapping.table].stream
+        assert stream is not None
+        lanes = min(LANES, mapping.properties.get("ParallelizationFactor", 1))
+        deliveries[mapping.table] = Delivery(mapping, stream, lanes)
+    return World(memory, clock, fleet, faults, random, deliveries)
+
+
+@contextmanager
+def world(
+    seed: int = 0, *, shards: int | None = None, skew_ms: int = CLOCK_SKEW_MS, index_lags: bool = True
+) -> Iterator[World]:
+    """A world with empty tables; whatever is left open follows from the seed."""
+    random = Random(seed)
+    made = _assemble(random, shards or random.randint(1, 4), skew_ms, index_lags=index_lags)
+    clock = made.clock
     variables = {
-        **TEMPLATE.functions()[0].environment,
-        "EVENT_WRITES": "put",
-        "CLOCK_SKEW_MS": "0",
+        **FUNCTIONS["emit"].environment,
+        "EVENT_WRITES": random.choice(("put", "partiql")),
+        "CLOCK_SKEW_MS": str(skew_ms),
         "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     }
+    ids = ulid.ULIDGenerator(lambda: clock.now_us() // 1_000, lambda _: random.randbytes(10))
     with (
         patch.dict(os.environ, variables),
         patch.object(SystemClock, "now_us", lambda _self: clock.now_us()),
         patch.object(SystemClock, "sleep", lambda _self, seconds: clock.sleep(seconds)),
+        _without_sleep(MeterStore.__init__, clock),
+        patch.object(time, "sleep", clock.sleep),
         patch.object(metrics, "flush_metrics", metrics.clear_metrics),
-        patch.object(dynamodb, "create_client", lambda *_args, **_options: memory),
+        patch.object(ulid, "default_generator", ids),
+        patch.object(dynamodb, "create_client", lambda *_args, **_options: made.memory),
+        without_chance(random),
     ):
-        functions = {function.folder.name: load_function(function.folder.name) for function in TEMPLATE.functions()}
-        with without_chance():
-            yield World(memory, clock, functions)
+        state = chance.getstate()
+        chance.seed(seed)
+        try:
+            yield made
+        finally:
+            made.end()
+            chance.setstate(state)
 
 
-__all__ = ["WORKSPACE", "Answer", "World", "world"]
+def _without_sleep(function: Any, clock: WorldClock) -> Any:
+    """Let a function whose default is to sleep do it by the world's clock."""
+    defaults = tuple(clock.sleep if one is time.sleep else one for one in function.__defaults__ or ())
+    return patch.object(function, "__defaults__", defaults or None)
+
+
+__all__ = ["START_US", "WORKSPACE", "Answer", "Fault", "World", "world"]

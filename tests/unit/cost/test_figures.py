@@ -87,11 +87,12 @@ def test_the_settings_are_those_of_the_template() -> None:
 
 
 def test_the_stream_is_read_as_the_figures_say() -> None:
-    (mapping,) = (one for one in Template.load().stream_mappings() if one.function == "AggregateFunction")
+    template = Template.load()
+    (mapping,) = (one for one in template.stream_mappings() if one.function == "AggregateFunction")
 
     assert mapping.properties["BatchSize"] == MEASURED.stream_batch
     assert mapping.properties["TumblingWindowInSeconds"] == MEASURED.tumbling_window_s
-    assert mapping.properties["MaximumBatchingWindowInSeconds"] == MEASURED.batching_window_s
+    assert template.resolve(mapping.properties["MaximumBatchingWindowInSeconds"]) == MEASURED.batching_window_s
 
 
 def test_the_remembered_list_is_that_of_the_store() -> None:

@@ -23,7 +23,12 @@ from tests.unit.middleware.test_wsgi import environ
 
 ADA = (b"x-user-id", b"ada")
 ENFORCED: dict[str, Any] = {"enforce_quota": True, "workspace": "ws", "identify": scope_header("X-User-Id")}
-HEADERS = {"X-Quota-Used": "101", "X-Quota-Limit": "100", "X-Quota-Reset": "2026-02-01T00:00:00Z"}
+HEADERS = {
+    "X-Quota-Used": "101",
+    "X-Quota-Limit": "100",
+    "X-Quota-Remaining": "0",
+    "X-Quota-Reset": "2026-02-01T00:00:00Z",
+}
 META = {"used": 101, "limit": 100, "remaining": 0, "reset": "2026-02-01T00:00:00Z", "plan_id": "free"}
 DENIAL = {"errors": [{"status": "402", "code": "quota_exceeded", "title": "Quota Exceeded", "meta": META}]}
 

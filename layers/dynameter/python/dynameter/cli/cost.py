@@ -54,7 +54,7 @@ def _whole(name: str, help_: str) -> Callable[[F], F]:
     type=click.IntRange(0, MAX_BATCHING_WINDOW_S),
     default=MEASURED.batching_window_s,
     show_default=True,
-    help="Seconds that the stream's records are gathered: MaximumBatchingWindowInSeconds of the template.",
+    help="Seconds that the stream's records are gathered: AggregateBatchSeconds of the template.",
 )
 @click.option("--prices", type=_toml, help="TOML that overrides prices.")
 @click.option("--figures", type=_toml, help="TOML that overrides measured figures and settings.")

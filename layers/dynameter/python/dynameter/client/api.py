@@ -44,11 +44,20 @@ class ApiAnswer:
 class ApiError(Exception):
     """The service refused: ``status``, a sentence that names fields and reasons, and the decoded body.
 
-    ``retry_after_s`` is what the answer asked for, None where it did not.
+    ``headers`` have lower-case names. ``retry_after_s`` is what the answer asked for, None where it did not.
     """
 
-    def __init__(self, status: int, message: str, body: Any = None, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message)
+        self.headers = headers or {}
         self.status = status
         self.message = message
         self.body = body
@@ -147,7 +156,8 @@ class ApiClient:
         if found.status < 400:
             return found
         retry_after_s = _retry_after_s(found.headers.get("retry-after"))
-        raise ApiError(found.status, explain(found.status, found.body), found.body, retry_after_s=retry_after_s)
+        message = explain(found.status, found.body)
+        raise ApiError(found.status, message, found.body, headers=found.headers, retry_after_s=retry_after_s)
 
     def _pause_s(self, attempt: int, error: ApiError) -> float:
         """Full jitter; on top of what the answer asks for."""

@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TimedOut
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
 
 from dynameter import codec
 from dynameter.client.api import ApiClient, ApiError
@@ -25,7 +24,7 @@ FAILURE_CACHE_S = 1.0
 ASKING_MAX = 8
 
 _PREFIX = "x-quota-"
-_STANDING = ("used", "limit", "remaining", "reset")
+_RETRY_AFTER = "retry-after"
 _log = logging.getLogger("dynameter.middleware")
 
 
@@ -110,18 +109,10 @@ class QuotaGate:
         except ApiError as error:
             if error.status != PAYMENT_REQUIRED:
                 raise
-            headers = _standing(error.body)
-            if error.retry_after_s is not None:
-                headers["retry-after"] = str(int(error.retry_after_s))
-            return Verdict(False, headers, codec.encode(error.body))
-        return Verdict(True, {name: value for name, value in answer.headers.items() if name.startswith(_PREFIX)})
+            return Verdict(False, _standing(error.headers), codec.encode(error.body))
+        return Verdict(True, _standing(answer.headers))
 
 
-def _standing(body: Any) -> dict[str, str]:
-    """The quota's headers of a denial, by the numbers that its body tells; an error of the client has no headers."""
-    errors = body.get("errors") if isinstance(body, dict) else None
-    first = errors[0] if isinstance(errors, list) and errors else None
-    meta = first.get("meta") if isinstance(first, dict) else None
-    if not isinstance(meta, dict):
-        return {}
-    return {f"{_PREFIX}{name}": str(meta[name]) for name in _STANDING if meta.get(name) is not None}
+def _standing(headers: Mapping[str, str]) -> dict[str, str]:
+    """What an answer's headers tell of the quota."""
+    return {name: value for name, value in headers.items() if name.startswith(_PREFIX) or name == _RETRY_AFTER}

@@ -39,6 +39,14 @@ class StreamMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class BusRule:
+    """One rule of an event bus that triggers a function."""
+
+    function: str
+    pattern: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One Lambda function: its code folder, handler and limits, its environment with references resolved."""
 
@@ -105,17 +113,14 @@ class Template:
 
     def routes(self) -> list[Route]:
         """Every route of the API."""
-        return [
-            Route(
-                event["Properties"]["Method"].upper(),
-                event["Properties"]["Path"],
-                name,
-                event["Properties"].get("Auth", {}).get("Authorizer") != "NONE",
-            )
-            for name, resource in self._of_type("AWS::Serverless::Function")
-            for event in resource["Properties"].get("Events", {}).values()
-            if event["Type"] == "HttpApi"
-        ]
+        found = []
+        for _, resource in self._of_type("AWS::ApiGatewayV2::Route"):
+            properties = resource["Properties"]
+            method, path = properties["RouteKey"].split(" ", 1)
+            integration = properties["Target"]["Sub"].removeprefix("integrations/${").removesuffix("}")
+            function = self._resources[integration]["Properties"]["IntegrationUri"]["Ref"].removesuffix(".Alias")
+            found.append(Route(method, path, function, properties.get("AuthorizationType") == "CUSTOM"))
+        return found
 
     def stream_mappings(self) -> list[StreamMapping]:
         """Every DynamoDB stream that triggers a function."""
@@ -126,13 +131,22 @@ class Template:
             if event["Type"] == "DynamoDB"
         ]
 
+    def bus_rules(self) -> list[BusRule]:
+        """Every rule of an event bus that triggers a function."""
+        return [
+            BusRule(name, event["Properties"]["Pattern"])
+            for name, resource in self._of_type("AWS::Serverless::Function")
+            for event in resource["Properties"].get("Events", {}).values()
+            if event["Type"] == "EventBridgeRule"
+        ]
+
     def authorizer(self) -> str:
         """The function that verifies keys."""
-        for _, resource in self._of_type("AWS::Serverless::HttpApi"):
-            auth = resource["Properties"]["Auth"]
-            arn: str = auth["Authorizers"][auth["DefaultAuthorizer"]]["FunctionArn"]["GetAtt"]
-            return arn.split(".")[0]
-        raise LookupError("the template has no HttpApi")
+        for _, resource in self._of_type("AWS::ApiGatewayV2::Authorizer"):
+            uri: list[Any] = resource["Properties"]["AuthorizerUri"]["Sub"]
+            function: str = uri[1]["Function"]["Ref"]
+            return function.removesuffix(".Alias")
+        raise LookupError("the template has no authorizer")
 
     def table_definitions(self) -> list[dict[str, Any]]:
         """The tables as arguments of CreateTable."""

@@ -122,7 +122,8 @@ def browser() -> EventBrowser:
     """The stored events as people read them."""
     settings, client = storage()
     history = EventHistory(client, settings)
-    return EventBrowser(EventLister(history, _clock), history, MeterStore(client, settings.catalog_table))
+    lister, known = EventLister(history, _clock), MeterStore(client, settings.catalog_table)
+    return EventBrowser(lister, history, known, customers())
 
 
 @lru_cache(maxsize=1)

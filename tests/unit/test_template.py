@@ -57,6 +57,22 @@ def test_a_function_answers_exactly_the_routes_it_is_given(name: str) -> None:
     assert set(load_function(folder).ROUTES) == {one.key for one in TEMPLATE.routes() if one.function == name}
 
 
+def test_one_permission_a_function_lets_the_api_invoke_it() -> None:
+    # A permission a route would not fit: Lambda takes 20 KB of them, some 45 routes.
+    permissions = [one["Properties"] for one in _document["Resources"].values() if one["Type"].endswith("Permission")]
+    invoked = [
+        one["FunctionName"]["Ref"].removesuffix(".Alias")
+        for one in permissions
+        if one["Principal"] == "apigateway.amazonaws.com"
+    ]
+
+    assert sorted(invoked) == sorted([*HTTP_FUNCTIONS, TEMPLATE.authorizer()])
+
+
+def test_the_api_has_fewer_routes_than_it_may_have() -> None:
+    assert len(TEMPLATE.routes()) <= 300
+
+
 def test_every_route_asks_the_authorizer() -> None:
     assert [route.key for route in TEMPLATE.routes() if not route.authorized] == []
 
@@ -207,7 +223,7 @@ def test_what_a_stream_gives_up_can_be_found() -> None:
 
 
 def test_the_edge_throttles_and_the_limit_of_a_workspace_is_a_setting() -> None:
-    throttling = _document["Resources"]["Api"]["Properties"]["DefaultRouteSettings"]
+    throttling = _document["Resources"]["ApiStage"]["Properties"]["DefaultRouteSettings"]
     settings = Settings.from_env(merged_environment(FUNCTIONS))
 
     assert TEMPLATE.resolve(throttling["ThrottlingRateLimit"]) >= 1

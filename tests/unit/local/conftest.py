@@ -123,8 +123,14 @@ def _function(folder: Path, name: str, code: str, events: dict[str, Any], **prop
     }
 
 
-def _route(method: str, path: str, **properties: Any) -> dict[str, Any]:
-    return {"Type": "HttpApi", "Properties": {"Method": method, "Path": path, **properties}}
+def _integration(function: str) -> dict[str, Any]:
+    return {"Type": "AWS::ApiGatewayV2::Integration", "Properties": {"IntegrationUri": {"Ref": f"{function}.Alias"}}}
+
+
+def _route(function: str, key: str, authorization: str = "CUSTOM") -> dict[str, Any]:
+    target = {"Sub": f"integrations/${{{function}Integration}}"}
+    properties = {"RouteKey": key, "Target": target, "AuthorizationType": authorization}
+    return {"Type": "AWS::ApiGatewayV2::Route", "Properties": properties}
 
 
 def _table(*, stream: bool) -> dict[str, Any]:
@@ -146,23 +152,24 @@ def stand_in_template(folder: Path) -> Template:
         "USAGE_TABLE": {"Ref": "UsageTable"},
         "CATALOG_TABLE": {"Ref": "CatalogTable"},
     }
-    echoes = {
-        "Fixed": _route("POST", "/echo"),
-        "Named": _route("GET", "/echo/{name}"),
-        "Literal": _route("GET", "/echo/literal"),
-        "Deep": _route("POST", "/echo/{name}/deep"),
-        "Rest": _route("GET", "/rest/{proxy+}"),
-        "Open": _route("GET", "/open", Auth={"Authorizer": "NONE"}),
-    }
-    authorizer = {"Authorizers": {"Keys": {"FunctionArn": {"GetAtt": "Authorize.Arn"}}}, "DefaultAuthorizer": "Keys"}
+    uri = ["arn:${Function}/invocations", {"Function": {"Ref": "Authorize.Alias"}}]
     resources = {
-        "Api": {"Type": "AWS::Serverless::HttpApi", "Properties": {"Auth": authorizer}},
+        "Authorizer": {"Type": "AWS::ApiGatewayV2::Authorizer", "Properties": {"AuthorizerUri": {"Sub": uri}}},
+        "EchoIntegration": _integration("Echo"),
+        "WriteIntegration": _integration("Write"),
+        "Fixed": _route("Echo", "POST /echo"),
+        "Named": _route("Echo", "GET /echo/{name}"),
+        "Literal": _route("Echo", "GET /echo/literal"),
+        "Deep": _route("Echo", "POST /echo/{name}/deep"),
+        "Rest": _route("Echo", "GET /rest/{proxy+}"),
+        "Open": _route("Echo", "GET /open", "NONE"),
+        "Writing": _route("Write", "POST /write/{name}"),
         "EventsTable": _table(stream=True),
         "UsageTable": _table(stream=False),
         "CatalogTable": _table(stream=False),
         "Authorize": _function(folder, "authorize", AUTHORIZE, {}),
-        "Echo": _function(folder, "echo", ECHO, echoes, Timeout=7),
-        "Write": _function(folder, "write", WRITE, {"Write": _route("POST", "/write/{name}")}),
+        "Echo": _function(folder, "echo", ECHO, {}, Timeout=7),
+        "Write": _function(folder, "write", WRITE, {}),
         "Collect": _function(folder, "collect", COLLECT, {"Stream": {"Type": "DynamoDB", "Properties": STREAM}}),
     }
     shared = {"Handler": "app.handler", "Timeout": 29, "Environment": {"Variables": variables}}

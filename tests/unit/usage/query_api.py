@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from dynameter.billing.customer import Customer
+from dynameter.errors import NotFound
 from dynameter.events.event import Event
 from dynameter.meters.meter import Meter
 from dynameter.meters.service import MeterService
@@ -47,6 +50,23 @@ class Meters:
         return next((one for one in live if (one.workspace, one.slug) == (workspace, slug)), None)
 
 
+class Customers:
+    """Customers in memory, as far as queries need them."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Customer] = {}
+
+    def add(self, id_: str, *subjects: str, key: str | None = None, deleted_at_us: int | None = None) -> None:
+        name = id_.capitalize()
+        self.known[id_] = Customer(WORKSPACE, id_, key, name, 1, 1, subjects, deleted_at_us=deleted_at_us)
+
+    def named(self, workspace: str, ids: Collection[str]) -> tuple[Customer, ...]:
+        for one in ids:
+            if workspace != WORKSPACE or one not in self.known:
+                raise NotFound(f"customer not found: {one}", code="customer_not_found")
+        return tuple(self.known[one] for one in sorted({*ids}))
+
+
 class Api:
     """The function with meters and usage behind it, in memory."""
 
@@ -60,7 +80,9 @@ class Api:
         edges = EdgeReader(self.history, ManualClock(NOON), retention_days=0, workers=1)
         services = meters, UsageService(self._store, edges, workers=1)
         used = UsedSubjects(self._store, PresenceStore(table, "usage"), edges, workers=1)
+        self.customers = Customers()
         monkeypatch.setattr(app, "services", lambda: services)
+        monkeypatch.setattr(app, "customers", lambda: self.customers)
         monkeypatch.setattr(app, "used_subjects", lambda: used)
         monkeypatch.setattr(app, "_clock", ManualClock(NOON))
 

@@ -194,7 +194,7 @@ def test_v1_says_what_openmeter_says_of_an_unknown_group(filled: Api) -> None:
     assert "invalid group by: nope" in filled.v1("groupBy=nope")[1]["detail"]
 
 
-def test_v1_knows_no_customers_yet(filled: Api) -> None:
+def test_v1_a_customer_that_is_not_there_is_not_found(filled: Api) -> None:
     assert filled.v1("filterCustomerId=01KEYZ8Q4V0000000000000009")[0] == 404
     assert filled.v1(body={"filterCustomerId": ["x"]})[0] == 404
 

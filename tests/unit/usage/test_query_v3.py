@@ -127,7 +127,7 @@ def test_v3_says_while_the_meter_is_being_rebuilt(api: Api) -> None:
     assert answer["headers"]["dynameter-state"] == "rebuilding"
 
 
-def test_v3_knows_no_customers_yet(filled: Api) -> None:
+def test_v3_a_customer_that_is_not_there_is_not_found(filled: Api) -> None:
     assert filled.v3({"filters": {"dimensions": {"customer_id": {"eq": "x"}}}})[0] == 404
 
 

@@ -8,8 +8,7 @@ from typing import Protocol
 
 from dynameter.billing.customer import Customer
 from dynameter.billing.feature import Feature
-from dynameter.billing.money import total
-from dynameter.errors import NotSupported
+from dynameter.errors import Unavailable
 from dynameter.filters import Filter, Operator, condition
 from dynameter.meters.meter import Aggregation, Meter
 from dynameter.usage.query import UsageAnswer, UsageQuery
@@ -47,16 +46,17 @@ class BillingUsage:
         """The usage from ``from_us`` up to ``to_us``, excluded; 0 where the feature has no meter or nothing happened.
 
         It is the usage of the customer's subjects that the feature's filters keep, and where ``production_only`` says
-        so of production alone. Raises what a usage query raises.
+        so of production alone. Raises Unavailable while the meter cannot be filtered so yet, and what a query raises.
         """
         if feature.meter_id is None or from_us >= to_us or not customer.subjects:
             return _ZERO
         meter = self._meters.find(workspace, feature.meter_id)
         filters = {**feature.filters, **production_only(meter, feature)}
-        rows = self._usage.query(meter, UsageQuery(from_us, to_us, subjects=customer.subjects, filters=filters)).rows
-        if len(rows) > 1 and meter.aggregation not in _ADDITIVE:
-            raise NotSupported(f"usage of {meter.aggregation.value} meters by several subjects of a customer")
-        return total(row.value for row in rows)
+        if not filters.keys() <= meter.active_generation.group_by.keys():
+            raise Unavailable(f"meter {meter.slug} is being rebuilt with the groups of {feature.key}", retry_after_s=30)
+        query = UsageQuery(from_us, to_us, filters=filters, customers={customer.id: customer.subjects})
+        rows = self._usage.query(meter, query).rows
+        return rows[0].value if rows else _ZERO
 
     def is_additive(self, workspace: str, feature: Feature) -> bool:
         """Whether the usage of a range is the sum of the usage of its parts."""

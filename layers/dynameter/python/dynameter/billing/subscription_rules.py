@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from dynameter.billing.customer import Customer
 from dynameter.billing.period import Cadence, period_at, read_cadence
 from dynameter.billing.plan import Phase, Plan, PlanStatus
-from dynameter.billing.subscription import Subscription, SubscriptionDraft, Timing
+from dynameter.billing.subscription import Subscription, SubscriptionDraft, SubscriptionStatus, Timing
 from dynameter.billing.texts import check_texts
 from dynameter.billing.timeline import cycle_at, overlap
 from dynameter.clock import render
@@ -115,6 +115,24 @@ def check_alone(subscription: Subscription, others: Iterable[Subscription]) -> N
                 f"{render(other.active_from_us)}{until}; a customer has one subscription at a time"
             )
             raise AlreadyExists(message, code="only_single_subscription_allowed_per_customer_at_a_time")
+
+
+def require_running(subscription: Subscription, now_us: int, done: str) -> None:
+    """Raise AlreadyExists where it has not begun or has ended; ``done`` is what cannot be done then."""
+    status = subscription.status(now_us)
+    if status is SubscriptionStatus.SCHEDULED:
+        message = f"subscription {subscription.id} has not begun; it can be deleted, not {done}"
+        raise AlreadyExists(message, code="subscription_status")
+    if status is SubscriptionStatus.INACTIVE:
+        message = f"subscription {subscription.id} has ended, so it cannot be {done}"
+        raise AlreadyExists(message, code="subscription_status")
+
+
+def check_room(existing: Sequence[Subscription]) -> None:
+    """Raise AlreadyExists where the customer cannot have one more."""
+    if len(existing) >= MAX_SUBSCRIPTIONS:
+        message = f"a customer has at most {MAX_SUBSCRIPTIONS} subscriptions, ended ones counted"
+        raise AlreadyExists(message, code="subscription_limit_exceeded")
 
 
 def refuse(field: str, rule: str, message: str, choices: tuple[str, ...] = ()) -> InvalidInput:

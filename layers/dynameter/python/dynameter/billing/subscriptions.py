@@ -22,19 +22,20 @@ from dynameter.billing.subscription import (
 )
 from dynameter.billing.subscription_rules import (
     MAX_DELETED,
-    MAX_SUBSCRIPTIONS,
     check_alone,
     check_anchor,
     check_draft,
     check_parties,
+    check_room,
     end_of,
     phases_from,
     refuse,
+    require_running,
     start_of,
 )
 from dynameter.billing.timeline import current_phase, end_at, lay_out
 from dynameter.clock import Clock
-from dynameter.errors import AlreadyExists, InvalidInput, NotFound, VersionConflict
+from dynameter.errors import AlreadyExists, DynameterError, InvalidInput, NotFound, Unavailable, VersionConflict
 from dynameter.meters.rules import is_id
 
 _ATTEMPTS = 4
@@ -135,7 +136,7 @@ class SubscriptionService:
         return found
 
     def of_customer(self, workspace: str, customer_id: str) -> tuple[Subscription, ...]:
-        """Every subscription of the customer, the one that starts last first; at most ``MAX_SUBSCRIPTIONS``."""
+        """Every subscription of the customer, the one that starts last first; there are 500 at most."""
         found = self._settler.settle_all(self._store.of_customer(workspace, customer_id))
         return tuple(sorted(found, key=lambda one: (one.active_from_us, one.id), reverse=True))
 
@@ -168,7 +169,7 @@ class SubscriptionService:
             start_us = start_of(draft, plan, customer, now_us)
             created = self._build(draft, plan, customer, start_us, start_us, now_us)
             check_alone(created, existing)
-            _check_room(existing)
+            check_room(existing)
             return _Decision(added=created, answer=(created,))
 
         return self._change(workspace, customer.id, decide)[0]
@@ -185,7 +186,7 @@ class SubscriptionService:
             before = _pick(existing, subscription_id)
             if before.status(now_us) is SubscriptionStatus.INACTIVE and timing is Timing.IMMEDIATE:
                 return _Decision(answer=(before,))
-            _require_running(before, now_us, "canceled")
+            require_running(before, now_us, "canceled")
             end_us = end_of(before, timing, now_us)
             if end_us == before.active_to_us:
                 return _Decision(answer=(before,))
@@ -204,7 +205,7 @@ class SubscriptionService:
 
         def decide(existing: tuple[Subscription, ...], now_us: int) -> _Decision:
             before = _pick(existing, subscription_id)
-            _require_running(before, now_us, "continued")
+            require_running(before, now_us, "continued")
             if not before.is_cut:
                 if before.active_to_us is not None:
                     raise AlreadyExists(
@@ -223,7 +224,7 @@ class SubscriptionService:
 
         def decide(existing: tuple[Subscription, ...], now_us: int) -> _Decision:
             before = _pick(existing, subscription_id)
-            _require_running(before, now_us, "restored")
+            require_running(before, now_us, "restored")
             later = [one for one in existing if one.status(now_us) is SubscriptionStatus.SCHEDULED]
             if len(later) > MAX_DELETED:
                 message = f"more than {MAX_DELETED} subscriptions are scheduled; delete some of them"
@@ -291,7 +292,7 @@ class SubscriptionService:
 
         def decide(existing: tuple[Subscription, ...], now_us: int) -> _Decision:
             before = _pick(existing, subscription_id)
-            _require_running(before, now_us, "changed")
+            require_running(before, now_us, "changed")
             check_parties(plan, customer, now_us)
             at_us = end_of(before, draft.timing, now_us)
             if before.active_to_us is not None and at_us > before.active_to_us:
@@ -299,7 +300,7 @@ class SubscriptionService:
             ended = _stamped(end_at(before, at_us), now_us)
             added = self._build(draft, plan, customer, at_us, before.anchor_us, now_us)
             check_alone(added, [ended, *(one for one in existing if one.id != ended.id)])
-            _check_room(existing)
+            check_room(existing)
             return _Decision(added=added, changed=(ended,), answer=(ended, added))
 
         ended, added = self._change(workspace, customer.id, decide)
@@ -364,9 +365,17 @@ class SubscriptionService:
                 continue
             # What ends is told before what begins.
             written = (*found.changed, *([found.added] if found.added is not None else []))
-            settled = {one.id: self._settler.settle(one) for one in written}
+            settled = {one.id: self._settle(one) for one in written}
             return tuple(settled[one.id] for one in found.answer)
         raise VersionConflict(f"the subscriptions of customer {customer_id} are being changed by other requests")
+
+    def _settle(self, subscription: Subscription) -> Subscription:
+        """Raises Unavailable where the entitlements could not be told; the next reader will."""
+        try:
+            return self._settler.settle(subscription)
+        except DynameterError as error:
+            message = f"subscription {subscription.id} is stored, its entitlements are not yet: {error.message}"
+            raise Unavailable(message) from error
 
 
 def _stamped(subscription: Subscription, now_us: int) -> Subscription:
@@ -384,22 +393,6 @@ def _pick(existing: Sequence[Subscription], subscription_id: str) -> Subscriptio
         if one.id == subscription_id.upper():
             return one
     raise _not_found(subscription_id)
-
-
-def _require_running(subscription: Subscription, now_us: int, done: str) -> None:
-    status = subscription.status(now_us)
-    if status is SubscriptionStatus.SCHEDULED:
-        message = f"subscription {subscription.id} has not begun; it can be deleted, not {done}"
-        raise AlreadyExists(message, code="subscription_status")
-    if status is SubscriptionStatus.INACTIVE:
-        message = f"subscription {subscription.id} has ended, so it cannot be {done}"
-        raise AlreadyExists(message, code="subscription_status")
-
-
-def _check_room(existing: Sequence[Subscription]) -> None:
-    if len(existing) >= MAX_SUBSCRIPTIONS:
-        message = f"a customer has at most {MAX_SUBSCRIPTIONS} subscriptions, ended ones counted"
-        raise AlreadyExists(message, code="subscription_limit_exceeded")
 
 
 def _not_found(subscription_id: str) -> NotFound:

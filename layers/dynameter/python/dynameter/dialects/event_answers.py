@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -9,9 +11,13 @@ import msgspec
 from dynameter import codec
 from dynameter.clock import render
 from dynameter.dialects.parameters import refuse_parameter
-from dynameter.errors import FieldError, InvalidInput
+from dynameter.errors import FieldError, InvalidInput, NotFound
+from dynameter.events.browser import EventBrowser
 from dynameter.events.event import Event
-from dynameter.events.listing import InvalidCursor, Order, Place
+from dynameter.events.listing import InvalidCursor, ListingQuery, Order, Place
+from dynameter.filters import Every, Operator, condition
+from dynameter.http.message import Request
+from dynameter.usage.query import MAX_ENTRIES, MAX_SUBJECTS
 
 INCLUDE_VOIDED = "includeVoided"
 """The parameter by which voided events are listed too, marked ``"voided":true``; it is this service's own."""
@@ -49,8 +55,21 @@ def read_cursor(name: str, text: str | None, order: Order) -> Place | None:
         raise refuse_parameter(name, "cursor", str(error), text) from None
 
 
-def refuse_customer(name: str, customer: str) -> InvalidInput:
-    """The error for a filter by a customer: none exist yet, so every id is unknown."""
-    message = f"customer not found: {customer[:64]}"
-    field = FieldError(("query", name), "customer_not_found", message, customer[:64])
-    return InvalidInput(message, code="customer_not_found", fields=(field,))
+def narrow_to_customers(
+    request: Request, browser: EventBrowser, query: ListingQuery, name: str, ids: Collection[str]
+) -> ListingQuery:
+    """The query for the events of these customers alone; ``name`` is the parameter that names them.
+
+    Raises InvalidInput for too many customers or subjects, and for a customer that is not there.
+    """
+    if len(ids) > MAX_ENTRIES:
+        raise refuse_parameter(name, "max_items", f"must name at most {MAX_ENTRIES} customers")
+    try:
+        subjects = browser.subjects_of(request.principal.workspace, ids)
+    except NotFound as error:
+        field = FieldError(("query", name), "customer_not_found", error.message)
+        raise InvalidInput(error.message, code="customer_not_found", fields=(field,)) from None
+    if len(subjects) > MAX_SUBJECTS:
+        raise refuse_parameter(name, "max_items", f"the customers have more than {MAX_SUBJECTS} subjects together")
+    theirs = condition(Operator.IN, *subjects)
+    return replace(query, subject=theirs if query.subject is None else Every((query.subject, theirs)))

@@ -56,10 +56,7 @@ class Judge:
         self._countings: dict[tuple[str, int], Counting | Skip] = {}
 
     def validation_errors(self, event: Event) -> tuple[str, ...]:
-        """OpenMeter's validation errors, by the generations that queries read.
-
-        Its ``no customer found for event subject: X`` has to be added here once there are customers.
-        """
+        """OpenMeter's validation errors, by the generations that queries read; ``no_customer`` is not among them."""
         meters = self._meters.get(event.type, ())
         if not meters:
             return (no_meter(event),)
@@ -111,6 +108,11 @@ class Judge:
 def no_meter(event: Event) -> str:
     """Why an event counts nowhere."""
     return f"no meter found for event type: {event.type}"
+
+
+def no_customer(event: Event) -> str:
+    """Why nobody is billed for an event."""
+    return f"no customer found for event subject: {event.subject}"
 
 
 def _compile(meter: Meter, generation: Generation) -> Counting | Skip:

@@ -80,7 +80,7 @@ def sum_figures(all_: Iterable[Figures]) -> Figures:
 class Line:
     """One line of an invoice.
 
-    ``before`` is the quantity of the same service period that earlier lines hold. ``rate_card`` is what the
+    ``before`` is what earlier lines hold of the same charge. ``rate_card`` is what the
     subscription's item had when the line was made, without its entitlement and metadata.
     """
 
@@ -94,7 +94,7 @@ class Line:
     period: Window
     whole: Window
     due_us: int
-    before: Decimal
+    before: Figures
     figures: Figures
     details: tuple[Detail, ...]
 

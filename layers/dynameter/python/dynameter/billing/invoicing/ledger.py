@@ -57,7 +57,7 @@ def line_of(charge: Charge, metered: Decimal, currency: str, ledger: Ledger) -> 
         period=charge.period,
         whole=charge.whole,
         due_us=charge.due_us,
-        before=billed.quantity if billed else Decimal(0),
+        before=billed or NOTHING,
         figures=figures,
         details=_correction(figures) if late else rated.details,
     )
@@ -67,9 +67,7 @@ def credit_of(newest: Line, billed: Figures) -> Line:
     """What gives back all that is billed of a charge that is none any more; ``newest`` is a line of it."""
     figures = NOTHING.minus(billed)
     name = f"{newest.rate_card.name} (credit for {_span(newest.period)})"
-    return replace(
-        newest, kind=LineKind.LATE, name=name, before=billed.quantity, figures=figures, details=_correction(figures)
-    )
+    return replace(newest, kind=LineKind.LATE, name=name, before=billed, figures=figures, details=_correction(figures))
 
 
 def find_changed(

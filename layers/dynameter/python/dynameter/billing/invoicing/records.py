@@ -91,7 +91,7 @@ def line_record(one: Line) -> Record:
         "period": [one.period.start_us, one.period.end_us],
         "whole": [one.whole.start_us, one.whole.end_us],
         "due": one.due_us,
-        "before": str(one.before),
+        "before": _texts(one.before.each),
         "figures": _texts(one.figures.each),
         "details": [
             [
@@ -117,7 +117,7 @@ def read_line(record: Record) -> Line:
         period=Window(*record["period"]),
         whole=Window(*record["whole"]),
         due_us=record["due"],
-        before=Decimal(record["before"]),
+        before=_figures(record["before"]),
         figures=_figures(record["figures"]),
         details=tuple(
             Detail(name, DetailKind(kind), *map(Decimal, numbers)) for name, kind, *numbers in record["details"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Protocol
 
 from dynameter import codec
@@ -18,6 +19,7 @@ from dynameter.billing.invoicing.provider import BillingProvider
 from dynameter.billing.invoicing.records import line_record
 from dynameter.billing.invoicing.store import MAX_LINES_BYTES, SequenceTaken
 from dynameter.billing.subscription import Subscription
+from dynameter.billing.timeline import cycle_at
 from dynameter.clock import Clock
 from dynameter.deadline import carry
 from dynameter.errors import FieldError, InvalidInput, NotFound, VersionConflict
@@ -73,12 +75,22 @@ class InvoiceStore(Protocol):
         """Write over what was read before; VersionConflict."""
 
 
+class ChargeStatus(Enum):
+    """CREATED has not begun, ACTIVE is on no invoice yet, FINAL is."""
+
+    CREATED = "created"
+    ACTIVE = "active"
+    FINAL = "final"
+
+
 @dataclass(frozen=True, slots=True)
 class Accrual:
     """A charge of a subscription: what is billed of it, None before it was; ``live`` is what it comes to now."""
 
     subscription: Subscription
     charge: Charge
+    status: ChargeStatus
+    billing_period: Window
     booked: Figures | None
     live: Figures | None = None
 
@@ -128,7 +140,7 @@ class InvoiceService:
 
     def list(self, workspace: str, customer_ids: Collection[str] = ()) -> tuple[Invoice, ...]:
         """The issued invoices, voided ones too, of these customers or of all, oldest first, without lines."""
-        found = self._store.list(workspace, customer_ids or None)
+        found = self._store.list(workspace, _ids(customer_ids) if customer_ids else None)
         return tuple(sorted(found, key=lambda one: (one.created_at_us, one.id)))
 
     def with_lines(self, invoices: Sequence[Invoice]) -> tuple[Invoice, ...]:
@@ -142,7 +154,7 @@ class InvoiceService:
 
         Raises InvalidInput for more than ``MAX_PREVIEWED_CUSTOMERS``. Unknown customers have none.
         """
-        ids = sorted({one.upper() for one in customer_ids if is_id(one)})
+        ids = _ids(customer_ids)
         if not customer_ids:
             ids = sorted(one.id for one in self._customers.list(workspace))
         if len(ids) > MAX_PREVIEWED_CUSTOMERS:
@@ -184,7 +196,9 @@ class InvoiceService:
             if subscription.deleted_at_us is None:
                 book = self._store.of_subscription(workspace, subscription.id)
                 draft = self._draft(subscription, customer, book)
-                found += (Accrual(subscription, one, draft.ledger.get(one.key)) for one in draft.charges(now_us))
+                found += (
+                    _accrual(subscription, one, draft.ledger.get(one.key), now_us) for one in draft.charges(now_us)
+                )
         return tuple(found)
 
     def with_live(self, accruals: Iterable[Accrual]) -> tuple[Accrual, ...]:
@@ -257,7 +271,8 @@ class InvoiceService:
             book = list(self._store.of_subscription(subscription.workspace, subscription.id))
             for one in book:
                 if one.status is InvoiceStatus.ISSUING:
-                    self._hand_over(one, customer)
+                    # A request before ended here; whoever sent it asks again and is answered with it.
+                    issued[one.id] = self._hand_over(one, customer)
             for lines in self._lines_due(subscription, customer, book, as_of_us):
                 made = _invoice(subscription, customer, book, lines, as_of_us, self._clock.now_us())
                 try:
@@ -336,6 +351,18 @@ def _invoice(
         figures=sum_figures(one.figures for one in lines),
         lines=number_lines(invoice_id, due_us, lines),
     )
+
+
+def _ids(given: Iterable[str]) -> list[str]:
+    """What of it can be an id, in its own spelling."""
+    return sorted({one.upper() for one in given if is_id(one)})
+
+
+def _accrual(subscription: Subscription, charge: Charge, booked: Figures | None, now_us: int) -> Accrual:
+    status = ChargeStatus.FINAL
+    if booked is None:
+        status = ChargeStatus.ACTIVE if charge.period.start_us <= now_us else ChargeStatus.CREATED
+    return Accrual(subscription, charge, status, cycle_at(subscription, charge.period.start_us), booked)
 
 
 def _fitting(lines: Iterable[Line]) -> Iterator[tuple[Line, ...]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dynameter import filters
 from dynameter.clock import MICROSECONDS, Clock, render
-from dynameter.dialects.event_answers import INCLUDE_VOIDED, read_cursor, refuse_customer, render_event, void_marker
+from dynameter.dialects.event_answers import INCLUDE_VOIDED, narrow_to_customers, read_cursor, render_event, void_marker
 from dynameter.dialects.parameters import read_flag, read_instant, read_whole, refuse_parameter
 from dynameter.events.browser import EventBrowser, JudgedListing
 from dynameter.events.event import Event
@@ -23,6 +23,9 @@ NEXT_CURSOR = "dynameter-next-cursor"
 def list_events(request: Request, browser: EventBrowser, clock: Clock) -> Response:
     """GET events: 200 with a bare array of at most ``limit`` events."""
     query = _read_query(request, clock.now_us())
+    customers = [*request.query_values("customerId"), *request.query_values("customerId[]")]
+    if customers:
+        query = narrow_to_customers(request, browser, query, "customerId", customers)
     found = browser.list(request.principal.workspace, query, request.deadline_us)
     following = found.listing.next
     headers = {} if following is None else {NEXT_CURSOR: following.text()}
@@ -31,14 +34,16 @@ def list_events(request: Request, browser: EventBrowser, clock: Clock) -> Respon
 
 def render_items(found: JudgedListing) -> list[dict[str, Any]]:
     """The events as v1 and v2 show them; stored and ingested are one moment here."""
-    return [_render(stored.event, errors) for stored, errors in zip(found.listing.events, found.errors, strict=True)]
+    parts = zip(found.listing.events, found.errors, found.customers, strict=True)
+    return [_render(stored.event, errors, customer) for stored, errors, customer in parts]
 
 
-def _render(event: Event, errors: tuple[str, ...]) -> dict[str, Any]:
+def _render(event: Event, errors: tuple[str, ...], customer: str | None) -> dict[str, Any]:
     ingested = render(event.ingested_at_us)
     problems = {"validationError": "\n".join(errors)} if errors else {}
     return {
         "event": render_event(event),
+        **({} if customer is None else {"customerId": customer}),
         **problems,
         "ingestedAt": ingested,
         "storedAt": ingested,
@@ -47,9 +52,6 @@ def _render(event: Event, errors: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _read_query(request: Request, now_us: int) -> ListingQuery:
-    for name in ("customerId", "customerId[]"):
-        for customer in request.query_values(name):
-            raise refuse_customer("customerId", customer)
     oldest_us = max(now_us - MAX_AGE_US, 0)
     since = read_instant(request, "from")
     if since is not None and since < oldest_us:

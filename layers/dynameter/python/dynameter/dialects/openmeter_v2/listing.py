@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from dynameter import codec
-from dynameter.dialects.event_answers import INCLUDE_VOIDED, read_cursor, refuse_customer
+from dynameter.dialects.event_answers import INCLUDE_VOIDED, narrow_to_customers, read_cursor
 from dynameter.dialects.openmeter_v1.listing import render_items
 from dynameter.dialects.parameters import read_flag, read_whole, refuse_parameter
 from dynameter.errors import FieldError, InvalidInput
@@ -25,23 +25,17 @@ T = TypeVar("T")
 
 def list_events(request: Request, browser: EventBrowser) -> Response:
     """GET events: 200 with a page, and ``nextCursor`` where there may be more."""
-    found = browser.list(request.principal.workspace, _read_query(request), request.deadline_us)
+    found = browser.list(request.principal.workspace, _read_query(request, browser), request.deadline_us)
     following = found.listing.next
     body: dict[str, Any] = {"items": render_items(found)}
     return json_response(200, body if following is None else {**body, "nextCursor": following.text()})
 
 
-def _read_query(request: Request) -> ListingQuery:
+def _read_query(request: Request, browser: EventBrowser) -> ListingQuery:
     order = Order()
     cursors = request.query_values("cursor")
     sent = _read_filters(request)
-    customers = _field(sent, "customerId", V1_TEXT)
-    if customers is not None and sent["customerId"]:
-        known = only_values(customers)
-        if not known:
-            raise _refuse(("customerId",), "unsupported_filter_operator", "only $eq and $in are supported")
-        raise refuse_customer("filter", min(known))
-    return ListingQuery(
+    query = ListingQuery(
         order=order,
         limit=read_whole(request, "limit", MAX_LIMIT, 1, MAX_LIMIT),
         after=read_cursor("cursor", cursors[-1] if cursors else None, order),
@@ -53,6 +47,13 @@ def _read_query(request: Request) -> ListingQuery:
         ingested_at=_field(sent, "ingestedAt", V1_INSTANT),
         include_voided=read_flag(request, INCLUDE_VOIDED),
     )
+    customers = _field(sent, "customerId", V1_TEXT)
+    if customers is None or not sent["customerId"]:
+        return query
+    named = only_values(customers)
+    if named is None:
+        raise _refuse(("customerId",), "unsupported_filter_operator", "only $eq and $in are supported")
+    return narrow_to_customers(request, browser, query, "filter", named)
 
 
 def _read_filters(request: Request) -> Mapping[str, Any]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from dynameter.clock import render
-from dynameter.dialects.event_answers import INCLUDE_VOIDED, read_cursor, refuse_customer, render_event, void_marker
+from dynameter.dialects.event_answers import (
+    INCLUDE_VOIDED,
+    narrow_to_customers,
+    read_cursor,
+    render_event,
+    void_marker,
+)
 from dynameter.dialects.openmeter_v3.filters import URL_TEXT, SentFilter, sent_filters
 from dynameter.dialects.parameters import read_flag, read_whole, refuse_parameter
 from dynameter.events.browser import EventBrowser, JudgedListing
@@ -29,19 +35,18 @@ T = TypeVar("T")
 
 def list_events(request: Request, browser: EventBrowser) -> Response:
     """GET events: 200 with a page and the cursors of its ends."""
-    query = _read_query(request)
+    query = _read_query(request, browser)
     found = browser.list(request.principal.workspace, query, request.deadline_us)
     return json_response(200, {"data": _render_items(found), "meta": {"page": _render_page(found)}})
 
 
-def _read_query(request: Request) -> ListingQuery:
+def _read_query(request: Request, browser: EventBrowser) -> ListingQuery:
     if request.query_values("page[before]"):
         raise refuse_parameter("page[before]", "unsupported", "backward pagination is not supported")
     order = _read_order(request)
     after = request.query_values("page[after]")
     sent = sent_filters(request, (*_TEXTS, _CUSTOMER, *_INSTANTS))
-    _refuse_customers(sent)
-    return ListingQuery(
+    query = ListingQuery(
         order=order,
         limit=read_whole(request, "page[size]", DEFAULT_PAGE_SIZE, 1, MAX_PAGE_SIZE),
         after=read_cursor("page[after]", after[-1] if after else None, order),
@@ -53,6 +58,10 @@ def _read_query(request: Request) -> ListingQuery:
         ingested_at=_on(sent, ("ingested_at", "stored_at"), V3_INSTANT),
         include_voided=read_flag(request, INCLUDE_VOIDED),
     )
+    for one in sent:
+        if one.field == _CUSTOMER:
+            query = narrow_to_customers(request, browser, query, one.name, _named(one))
+    return query
 
 
 def _on(sent: tuple[SentFilter, ...], fields: tuple[str, ...], vocabulary: Vocabulary[T]) -> Filter[T] | None:
@@ -61,14 +70,13 @@ def _on(sent: tuple[SentFilter, ...], fields: tuple[str, ...], vocabulary: Vocab
     return Every(parts) if parts else None
 
 
-def _refuse_customers(sent: tuple[SentFilter, ...]) -> None:
-    for one in sent:
-        if one.field == _CUSTOMER:
-            known = only_values(one.read(URL_TEXT))
-            if not known:
-                message = "only the operators eq and oeq are supported"
-                raise refuse_parameter(one.name, "unsupported_filter_operator", message, None, ("eq", "oeq"))
-            raise refuse_customer(one.name, min(known))
+def _named(one: SentFilter) -> frozenset[str]:
+    """The customers that a filter names."""
+    named = only_values(one.read(URL_TEXT))
+    if named is None:
+        message = "only the operators eq and oeq are supported"
+        raise refuse_parameter(one.name, "unsupported_filter_operator", message, None, ("eq", "oeq"))
+    return named
 
 
 def _read_order(request: Request) -> Order:
@@ -84,13 +92,16 @@ def _read_order(request: Request) -> Order:
 
 
 def _render_items(found: JudgedListing) -> list[dict[str, Any]]:
-    return [_render(stored.event, errors) for stored, errors in zip(found.listing.events, found.errors, strict=True)]
+    parts = zip(found.listing.events, found.errors, found.customers, strict=True)
+    return [_render(stored.event, errors, customer) for stored, errors, customer in parts]
 
 
-def _render(event: Event, errors: tuple[str, ...]) -> dict[str, Any]:
+def _render(event: Event, errors: tuple[str, ...], customer: str | None) -> dict[str, Any]:
     ingested = render(event.ingested_at_us)
     # v3's events have no extension attributes.
-    shown = {"event": render_event(event, extensions=False), "ingested_at": ingested, "stored_at": ingested}
+    owner = {} if customer is None else {"customer": {"id": customer}}
+    event_only = {"event": render_event(event, extensions=False)}
+    shown = {**event_only, **owner, "ingested_at": ingested, "stored_at": ingested}
     problems = [{"code": "validation_error", "message": one} for one in errors]
     return {**shown, **({"validation_errors": problems} if problems else {}), **void_marker(event)}
 

@@ -1,0 +1,1 @@
+"""Thresholds of usage and balances: rules, crossings, and how they are told."""

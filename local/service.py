@@ -17,10 +17,12 @@ from botocore.config import Config
 from dynameter.access.bootstrap import ensure_key
 from dynameter.access.store import KeyStore
 from dynameter.clock import SystemClock
+from dynameter.runtime import eventbridge
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.observability import metrics
 from dynameter.runtime.settings import Settings
 from local.authorizer import Authorizer
+from local.bus import LocalBus
 from local.engine import Engine, connected, forget_iterator
 from local.functions import Functions, merged_environment
 from local.gateway import Router
@@ -71,6 +73,9 @@ def running(
         create_tables(client, template, table_prefix)
         stack.enter_context(_no_metrics())
         functions = Functions(template.functions())
+        bus = LocalBus(template.bus_rules(), functions.invoke)
+        stack.callback(bus.stop)
+        stack.enter_context(patch.object(eventbridge, "create_client", lambda: bus))
         install_key(settings)
         under_way = RequestsUnderWay()
         pumps = tuple(_pumps(template, engine, client, functions, under_way, table_prefix))
@@ -132,6 +137,8 @@ def _pumps(
 ) -> Iterator[StreamPump]:
     streams = streams_client(engine)
     for mapping in template.stream_mappings():
+        if template.resolve(mapping.properties.get("Enabled", "true")) == "false":
+            continue
         table = client.describe_table(TableName=table_prefix + mapping.table)["Table"]
         invoke = partial(functions.invoke, mapping.function)
         yield StreamPump(

@@ -33,6 +33,7 @@ _SUPPORTED = frozenset(
         "BatchSize",
         "BisectBatchOnFunctionError",
         "DestinationConfig",
+        "Enabled",
         "FilterCriteria",
         "FunctionResponseTypes",
         "MaximumBatchingWindowInSeconds",

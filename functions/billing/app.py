@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
-
-from ulid import ULID
+from functools import lru_cache
+from typing import Any
 
 from dynameter.access.principal import BILLING_READ, BILLING_WRITE
-from dynameter.billing.access_query import AccessQuery
-from dynameter.billing.customer_store import CustomerStore
 from dynameter.billing.customers import CustomerService
-from dynameter.billing.entitlement_store import EntitlementStore
-from dynameter.billing.entitlements import EntitlementService
-from dynameter.billing.feature_store import FeatureStore
 from dynameter.billing.features import FeatureService
-from dynameter.billing.grants import GrantService
-from dynameter.billing.invoicing.provider import Sandbox
 from dynameter.billing.invoicing.service import InvoiceService
-from dynameter.billing.invoicing.store import InvoiceStore
-from dynameter.billing.metering import BillingUsage
-from dynameter.billing.plan_store import PlanStore
-from dynameter.billing.plans import PlanService
-from dynameter.billing.segment_usage import SegmentUsage
-from dynameter.billing.standing import Standings
-from dynameter.billing.subscription_entitlements import SubscriptionEntitlements
-from dynameter.billing.subscription_store import SubscriptionStore
-from dynameter.billing.subscriptions import SubscriptionService
 from dynameter.billing.thresholds.service import ThresholdService
-from dynameter.billing.thresholds.store import ThresholdStore
 from dynameter.clock import SystemClock
+from dynameter.composition.billing import BillingServices
 from dynameter.dialects.dynameter import invoice_pages
 from dynameter.dialects.openmeter_v1 import customers as v1_customers
 from dynameter.dialects.openmeter_v1 import entitlements as v1_entitlements
@@ -49,84 +30,27 @@ from dynameter.dialects.openmeter_v3 import features as v3_features
 from dynameter.dialects.openmeter_v3 import plans as v3_plans
 from dynameter.dialects.openmeter_v3 import subscriptions as v3_subscriptions
 from dynameter.dialects.openmeter_v3.meters import problem as v3_problem
-from dynameter.events.history import EventHistory
-from dynameter.gateway.catalog import Catalog
 from dynameter.http.lambda_proxy import Endpoint, dispatch
 from dynameter.http.message import Request, Response
-from dynameter.meters.rules import is_id
-from dynameter.meters.service import MeterService
-from dynameter.meters.store import MeterStore
-from dynameter.runtime.dynamodb import create_client
-from dynameter.runtime.retries import pause
-from dynameter.runtime.settings import Settings
-from dynameter.subjects.store import SubjectStore
-from dynameter.usage.edges import EdgeReader
-from dynameter.usage.service import UsageService
-from dynameter.usage.store import UsageStore
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _clock = SystemClock()
 
 
 @lru_cache(maxsize=1)
-def storage() -> tuple[Settings, DynamoDBClient]:
-    """The settings and the one client of all services."""
-    settings = Settings.from_env(os.environ)
-    return settings, create_client(settings, clock=_clock)
-
-
-@lru_cache(maxsize=1)
-def catalog() -> Catalog:
-    """The catalog table."""
-    settings, client = storage()
-    return Catalog(client, settings.catalog_table, partial(pause, clock=_clock))
-
-
-def new_id() -> str:
-    """The id of something new."""
-    return str(ULID())
-
-
-@lru_cache(maxsize=1)
-def meters() -> MeterService:
-    """The meters that features are sold by."""
-    settings, client = storage()
-    store = MeterStore(client, settings.catalog_table)
-    return MeterService(store, _clock, new_id, settings.clock_skew_ms, settings.settle_ms)
-
-
-@lru_cache(maxsize=1)
-def usage() -> UsageService:
-    """What meters have counted, exact to the instant."""
-    settings, client = storage()
-    edges = EdgeReader(EventHistory(client, settings), _clock, settings.event_retention_days)
-    return UsageService(UsageStore(client, settings.usage_table), edges)
+def services() -> BillingServices:
+    """The services of this process."""
+    return BillingServices(_clock)
 
 
 # ---- customers and features
 
 
-@lru_cache(maxsize=1)
-def customers() -> CustomerService:
-    """Who is billed."""
-    store = CustomerStore(catalog())
-    return CustomerService(store, _clock, new_id, lambda *customer: subscriptions().is_subscribed(*customer))
-
-
-@lru_cache(maxsize=1)
-def features() -> FeatureService:
-    """What is sold."""
-    return FeatureService(FeatureStore(catalog()), meters(), _clock, new_id)
-
-
 def _customers(scope: str, answer: Callable[[Request, CustomerService], Response], problem: Any) -> Endpoint:
-    return Endpoint(scope, lambda request: answer(request, customers()), problem)
+    return Endpoint(scope, lambda request: answer(request, services().customers), problem)
 
 
 def _features(scope: str, answer: Callable[[Request, FeatureService], Response], problem: Any) -> Endpoint:
-    return Endpoint(scope, lambda request: answer(request, features()), problem)
+    return Endpoint(scope, lambda request: answer(request, services().features), problem)
 
 
 def _v1_customer_routes() -> dict[str, Endpoint]:
@@ -174,27 +98,15 @@ def _v3_feature_routes(prefix: str) -> dict[str, Endpoint]:
 # ---- plans and subscriptions
 
 
-@lru_cache(maxsize=1)
-def plans() -> PlanService:
-    """What customers can subscribe to."""
-    return PlanService(PlanStore(catalog()), features(), _clock, new_id)
-
-
-@lru_cache(maxsize=1)
-def subscriptions() -> SubscriptionService:
-    """Who has subscribed to what."""
-    store = SubscriptionStore(catalog(), CustomerStore(catalog()).hold)
-    hooks = SubscriptionEntitlements(EntitlementStore(catalog()), customers(), features(), _clock, new_id)
-    return SubscriptionService(store, plans(), customers(), _clock, new_id, hooks)
-
-
 def _v1_plans(scope: str, answer: Callable[[v1_plans.PlanEndpoints, Request], Response]) -> Endpoint:
-    return Endpoint(scope, lambda request: answer(v1_plans.PlanEndpoints(plans(), _clock), request), v1_problem)
+    return Endpoint(
+        scope, lambda request: answer(v1_plans.PlanEndpoints(services().plans, _clock), request), v1_problem
+    )
 
 
 def _v3_plans(scope: str, answer: Callable[[v3_plans.PlanEndpoints, Request], Response]) -> Endpoint:
     def send(request: Request) -> Response:
-        return answer(v3_plans.PlanEndpoints(plans(), features(), _clock), request)
+        return answer(v3_plans.PlanEndpoints(services().plans, services().features, _clock), request)
 
     return Endpoint(scope, send, v3_problem)
 
@@ -203,7 +115,9 @@ def _v1_subscriptions(
     scope: str, answer: Callable[[v1_subscriptions.SubscriptionEndpoints, Request], Response]
 ) -> Endpoint:
     def send(request: Request) -> Response:
-        return answer(v1_subscriptions.SubscriptionEndpoints(subscriptions(), customers(), _clock), request)
+        return answer(
+            v1_subscriptions.SubscriptionEndpoints(services().subscriptions, services().customers, _clock), request
+        )
 
     return Endpoint(scope, send, v1_problem)
 
@@ -212,7 +126,9 @@ def _v3_subscriptions(
     scope: str, answer: Callable[[v3_subscriptions.SubscriptionEndpoints, Request], Response]
 ) -> Endpoint:
     def send(request: Request) -> Response:
-        return answer(v3_subscriptions.SubscriptionEndpoints(subscriptions(), customers(), _clock), request)
+        return answer(
+            v3_subscriptions.SubscriptionEndpoints(services().subscriptions, services().customers, _clock), request
+        )
 
     return Endpoint(scope, send, v3_problem)
 
@@ -277,21 +193,8 @@ def _v3_subscription_routes(prefix: str) -> dict[str, Endpoint]:
 # ---- invoices and charges
 
 
-@lru_cache(maxsize=1)
-def billing_usage() -> BillingUsage:
-    """What of usage is billed."""
-    return BillingUsage(meters(), usage())
-
-
-@lru_cache(maxsize=1)
-def invoices() -> InvoiceService:
-    """What customers owe."""
-    store = InvoiceStore(catalog())
-    return InvoiceService(store, customers(), subscriptions(), features(), billing_usage(), Sandbox(), _clock)
-
-
 def _invoices(scope: str, answer: Callable[[Request, InvoiceService], Response], problem: Any = v1_problem) -> Endpoint:
-    return Endpoint(scope, lambda request: answer(request, invoices()), problem)
+    return Endpoint(scope, lambda request: answer(request, services().invoices), problem)
 
 
 def _invoice_routes() -> dict[str, Endpoint]:
@@ -313,16 +216,8 @@ def _v3_charge_routes(prefix: str) -> dict[str, Endpoint]:
 # ---- thresholds
 
 
-@lru_cache(maxsize=1)
-def thresholds() -> ThresholdService:
-    """Which usage is told of, and where."""
-    settings, client = storage()
-    store = ThresholdStore(catalog(), client, settings.catalog_table)
-    return ThresholdService(store, features(), customers(), _clock, new_id, os.urandom)
-
-
 def _notifications(scope: str, answer: Callable[[Request, ThresholdService], Response]) -> Endpoint:
-    return Endpoint(scope, lambda request: answer(request, thresholds()), v1_problem)
+    return Endpoint(scope, lambda request: answer(request, services().thresholds), v1_problem)
 
 
 def _notification_routes() -> dict[str, Endpoint]:
@@ -348,35 +243,13 @@ def _notification_routes() -> dict[str, Endpoint]:
 # ---- entitlements
 
 
-@lru_cache(maxsize=1)
-def entitlements() -> tuple[EntitlementService, GrantService]:
-    """What customers may use."""
-    settings, client = storage()
-    edges = EdgeReader(EventHistory(client, settings), _clock, settings.event_retention_days)
-    rows = UsageStore(client, settings.usage_table)
-    read = SegmentUsage(meters(), rows, edges, _clock, settings.event_retention_days)
-    store = EntitlementStore(catalog())
-    standings = Standings(store, _clock)
-    service = EntitlementService(store, customers(), features(), standings, read, _clock, new_id)
-    return service, GrantService(store, standings, _clock, new_id)
-
-
-@lru_cache(maxsize=1)
-def access_query() -> AccessQuery:
-    """What many customers may use."""
-    return AccessQuery(entitlements()[0], customers(), features(), _clock)
-
-
-def _find_subject(workspace: str, id_or_key: str) -> str:
-    settings, client = storage()
-    known = SubjectStore(client, settings.catalog_table).get_by_id(workspace, id_or_key) if is_id(id_or_key) else None
-    return known.key if known else id_or_key
-
-
 def _entitlements(
     scope: str, of: type[v1_entitlements.SubjectEntitlements], answer: Callable[[Any, Request], Response]
 ) -> Endpoint:
-    return Endpoint(scope, lambda request: answer(of(*entitlements(), _clock, _find_subject), request), v1_problem)
+    def send(request: Request) -> Response:
+        return answer(of(services().entitlements, services().grants, _clock, services().find_subject), request)
+
+    return Endpoint(scope, send, v1_problem)
 
 
 def _entitlement_routes(base: str, of: type[v1_entitlements.SubjectEntitlements]) -> dict[str, Endpoint]:
@@ -400,17 +273,17 @@ def _access_routes() -> dict[str, Endpoint]:
     found = {
         "GET /api/v1/entitlements": (
             BILLING_READ,
-            lambda got: v1.list_all_entitlements(got, entitlements()[0], _clock),
+            lambda got: v1.list_all_entitlements(got, services().entitlements, _clock),
         ),
         "GET /api/v1/entitlements/{entitlementId}": (
             BILLING_READ,
-            lambda got: v1.get_any_entitlement(got, entitlements()[0], _clock),
+            lambda got: v1.get_any_entitlement(got, services().entitlements, _clock),
         ),
-        "DELETE /api/v1/grants/{grantId}": (BILLING_WRITE, lambda got: v1.void_grant(got, entitlements()[1])),
-        f"GET {v1_customer}/access": (BILLING_READ, lambda got: v1.get_customer_access(got, entitlements()[0])),
+        "DELETE /api/v1/grants/{grantId}": (BILLING_WRITE, lambda got: v1.void_grant(got, services().grants)),
+        f"GET {v1_customer}/access": (BILLING_READ, lambda got: v1.get_customer_access(got, services().entitlements)),
         f"GET {v1_customer}/entitlements/{{featureKey}}/value": (
             BILLING_READ,
-            lambda got: v1.get_customer_value(got, entitlements()[0]),
+            lambda got: v1.get_customer_value(got, services().entitlements),
         ),
     }
     return {key: Endpoint(scope, answer, v1_problem) for key, (scope, answer) in found.items()}
@@ -419,10 +292,10 @@ def _access_routes() -> dict[str, Endpoint]:
 def _v3_access_routes(prefix: str) -> dict[str, Endpoint]:
     return {
         f"GET {prefix}/customers/{{customerId}}/entitlement-access": Endpoint(
-            BILLING_READ, lambda request: v3_access.list_access(request, entitlements()[0]), v3_problem
+            BILLING_READ, lambda request: v3_access.list_access(request, services().entitlements), v3_problem
         ),
         f"POST {prefix}/entitlement-access/query": Endpoint(
-            BILLING_READ, lambda request: v3_access.query_access(request, access_query()), v3_problem
+            BILLING_READ, lambda request: v3_access.query_access(request, services().access_query), v3_problem
         ),
     }
 

@@ -17,10 +17,15 @@ import pytest
 
 from dynameter import codec
 from dynameter.runtime import eventbridge
+from tests.conftest import load_function
 from tests.simulation.delivery import Delivery
 from tests.simulation.dynamodb import Apply, Call
 from tests.simulation.faults import Fault
 from tests.simulation.world import TEMPLATE, World, world
+
+# A world makes chance and threads its own in the modules that are there when it begins.
+for _function in ("billing", "meters", "emit", "aggregate", "rebuild", "thresholds"):
+    load_function(_function)
 
 USAGE, CROSSINGS = "UsageTable of thresholds", "CatalogTable of thresholds"
 STREAMS = {"UsageTable": USAGE, "CatalogTable": CROSSINGS}

@@ -40,6 +40,7 @@ NAMES_A_THING = (
     "{ruleId}",
     "{channelId}",
     "{eventId}",
+    "{grantId}",
 )
 """Routes about a thing that is not there in empty tables."""
 

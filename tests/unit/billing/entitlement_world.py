@@ -117,7 +117,7 @@ class Rights:
 
     def watch(self, see: Callable[[Any], None]) -> None:
         """Have every call to storage from now on seen."""
-        _, client = self.function.storage()
+        client = self.function.services().client
         client.meta.events.register("before-call.dynamodb", lambda model, **_: see(model))
 
     def now(self) -> str:

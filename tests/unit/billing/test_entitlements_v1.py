@@ -228,3 +228,19 @@ def test_the_workspace_s_entitlements_are_listed_and_filtered(rights: Rights) ->
     assert len(rights.ok("GET /api/v1/entitlements")) == 2
     assert len(rights.ok("GET /api/v1/entitlements", ("subject", "other"))) == 1
     assert rights.ok("GET /api/v1/entitlements", ("feature", "sso"), ("page", "1"))["totalCount"] == 0
+
+
+def test_a_subject_s_own_entitlement_is_still_its_own_after_a_customer_has_it(rights: Rights) -> None:
+    rights.create(subject="loner")
+    attribution = {"subjectKeys": ["loner"]}
+    rights.ok("POST /api/v1/customers", body={"key": "late", "name": "Late", "usageAttribution": attribution})
+    rights.use(1, subject="loner")
+    rights.use(2, subject="late")
+    rights.clock.advance(1)
+
+    assert rights.value(subject="loner")["usage"] == 1
+
+
+@pytest.mark.parametrize("subject", ["x" * 513, "a\0b", "\ud800"])
+def test_what_no_event_can_have_as_its_subject_is_refused(rights: Rights, subject: str) -> None:
+    assert rights.call(f"GET {SUBJECTS}", path={"subjectIdOrKey": subject})[0] == 400

@@ -144,6 +144,15 @@ def test_a_seal_is_made_once_nothing_is_waited_for_and_keeps_the_answer() -> Non
     assert world.points < 12
 
 
+def test_what_ends_at_the_reset_that_is_sealed_is_gone() -> None:
+    ending, rolling = grant("a", 5, expires_at_us=START + 21 * DAY), grant("b", 1, max_rollover=D(1))
+    world = World(Book((ending, rolling)))
+
+    for day in (52, 53):
+        assert world.at(START + day * DAY).grant_balances == {"b": 1}
+    assert world.sealed == [START + 21 * DAY]
+
+
 def test_late_usage_of_a_period_that_is_not_sealed_changes_the_balance() -> None:
     world = World(Book((grant("a", 500, max_rollover=D(500)),)))
     before = world.at(START + 20 * DAY).balance

@@ -114,7 +114,7 @@ class EntitlementService:
 
     def owner_of_subject(self, workspace: str, subject: str) -> Owner:
         """Whose the subject's entitlements are: its customer's, or its own. Raises InvalidInput for no subject."""
-        if not 1 <= len(subject.encode(errors="replace")) <= MAX_SUBJECT_BYTES or "\0" in subject:
+        if not _is_subject(subject):
             message = f"must have 1 to {MAX_SUBJECT_BYTES} bytes of UTF-8"
             field = FieldError(("path", "subjectIdOrKey"), "length", message)
             raise InvalidInput(f"invalid subject: {message}", fields=(field,))
@@ -158,9 +158,11 @@ class EntitlementService:
                 return found
         elif is_slug(reference):
             wanted_us = self._clock.now_us() if at_us is None else at_us
-            for one in self._store.of_owner(owner, reference):
-                if one.is_active(wanted_us):
-                    return one
+            # A subject's own from before it belonged to the customer comes after the customer's.
+            for holder in (owner, replace(owner, customer=None)) if owner.customer and owner.subject else (owner,):
+                for one in self._store.of_owner(holder, reference):
+                    if one.is_active(wanted_us):
+                        return one
         raise _not_found(reference)
 
     def get(self, workspace: str, entitlement_id: str) -> Entitlement:
@@ -224,9 +226,10 @@ class EntitlementService:
     def usage_between(self, entitlement: Entitlement, owner: Owner) -> UsageBetween:
         """How the entitlement's usage is read."""
         feature = self._features.get(entitlement.workspace, entitlement.feature_id)
+        subjects = owner.subjects if entitlement.customer_id is not None else (entitlement.subject_key or "",)
 
         def between(points: Sequence[int], starts: Sequence[int]) -> Sequence[Decimal]:
-            return self._usage.between(feature, owner.subjects, points, starts)
+            return self._usage.between(feature, subjects, points, starts)
 
         return between
 
@@ -283,10 +286,17 @@ class EntitlementService:
         return tuple(one for one in found if include_deleted or not _has_ended(one, now_us))
 
 
+def _is_subject(text: str) -> bool:
+    try:
+        return 1 <= len(text.encode()) <= MAX_SUBJECT_BYTES and "\0" not in text
+    except UnicodeEncodeError:
+        return False
+
+
 def _is_of(entitlement: Entitlement, owner: Owner) -> bool:
-    if owner.customer is not None:
-        return entitlement.customer_id == owner.customer.id
-    return entitlement.customer_id is None and entitlement.subject_key == owner.subject
+    if entitlement.customer_id is None:
+        return owner.subject is not None and entitlement.subject_key == owner.subject
+    return owner.customer is not None and entitlement.customer_id == owner.customer.id
 
 
 def _has_ended(entitlement: Entitlement, now_us: int) -> bool:

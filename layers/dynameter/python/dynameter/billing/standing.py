@@ -124,6 +124,11 @@ class _Run:
         self.resets.reverse()
         trimmed = (_trimmed(one, self.start_us) for one in book.grants)
         self._grants = [one for one in trimmed if one.effective_at_us <= at_us and _end(one) > self.start_us]
+        if self.opening is not None:
+            # What ends at the very start is gone, whatever was left of it just before.
+            held = {one.id for one in self._grants}
+            kept = {name: left for name, left in self.opening.balances.items() if name in held}
+            self.opening = replace(self.opening, balances=kept)
 
     def segments(self, usage: UsageBetween, cuts: Sequence[int]) -> list[Segment]:
         """The burn-down's segments, the last one of no length at the end."""

@@ -10,6 +10,7 @@ A period that has ended is looked at once more for a day: what was used just bef
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,10 +20,13 @@ from dynameter.billing.thresholds.crossing import Crossing, Standing, find_cross
 from dynameter.billing.thresholds.rule import Rule
 from dynameter.billing.thresholds.touch import Touch
 from dynameter.clock import HOUR_US, Clock
+from dynameter.deadline import carry
 from dynameter.errors import NotFound, Unavailable
 
 GRACE_US = 24 * HOUR_US
 """How long after its end a period is still looked at."""
+WORKERS = 8
+"""Standings looked at at the same time."""
 MAX_KNOWN = 50_000
 """Crossings that this process remembers to have stored."""
 
@@ -79,6 +83,12 @@ class Outcome:
     crossings: int = 0
     faults: int = 0
 
+    def add(self, other: Outcome) -> None:
+        """Count in what another found."""
+        self.standings += other.standings
+        self.crossings += other.crossings
+        self.faults += other.faults
+
 
 @dataclass(frozen=True)
 class _Use:
@@ -101,6 +111,7 @@ class Evaluator:
     clock: Clock
     report_fault: ReportFault
     _known: set[str] = field(default_factory=set)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "thresholds"))
 
     def process(self, touches: Iterable[Touch]) -> Outcome:
         """Find and keep all crossings. Raises Unavailable; the same touches, or later ones, then find the rest."""
@@ -109,15 +120,25 @@ class Evaluator:
         for touch in touches:
             by_workspace.setdefault(touch.workspace, []).append(touch)
         for workspace, rules in self.rules.load(sorted(by_workspace)).items():
-            for use in self._uses(workspace, rules, by_workspace[workspace]):
-                try:
-                    self._look(use, rules, outcome)
-                except Unavailable:
-                    raise
-                except Exception as error:
-                    # A query past its limits, or a bug: nothing that others, or the stream, should wait for.
-                    outcome.faults += 1
-                    self.report_fault(use.customer, use.feature, error)
+            uses = list(self._uses(workspace, rules, by_workspace[workspace]))
+            look = carry(lambda use, rules=rules: self._try(use, rules))
+            # All of them are waited for: nothing may outlive the invocation.
+            for found in list(self._pool.map(look, uses)):
+                if isinstance(found, Unavailable):
+                    raise found
+                outcome.add(found)
+        return outcome
+
+    def _try(self, use: _Use, rules: Sequence[Rule]) -> Outcome | Unavailable:
+        outcome = Outcome()
+        try:
+            self._look(use, rules, outcome)
+        except Unavailable as error:
+            return error
+        except Exception as error:
+            # A query past its limits, or a bug: nothing that others, or the stream, should wait for.
+            outcome.faults += 1
+            self.report_fault(use.customer, use.feature, error)
         return outcome
 
     def _uses(self, workspace: str, rules: Sequence[Rule], touches: Sequence[Touch]) -> Iterator[_Use]:

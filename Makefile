@@ -32,8 +32,8 @@ help: ## show this list
 run: $(VENV)/.run-stamp ## run the service on this machine (PORT, HOST, DYNAMETER_ENDPOINT; see python -m local --help)
 	@exec $(VENV)/bin/python -m local
 
-test: $(VENV)/.test-stamp $(MINISTACK)/.stamp ## run every test; ARGS="-k name" narrows
-	$(VENV)/bin/python -m pytest $(ARGS)
+test: $(VENV)/.test-stamp $(MINISTACK)/.stamp ## run every test, a process a core; ARGS="-k name" narrows
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
 SEED := 1
 RUNS := 1000

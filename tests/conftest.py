@@ -24,6 +24,29 @@ WORKSPACE = "00000000-0000-4000-8000-000000000001"
 OTHER_WORKSPACE = "00000000-0000-4000-8000-000000000002"
 ALL_SCOPES = "*"
 
+ENGINES = pytest.StashKey[dict[str, str]]()
+"""What the integration tests ran on: an engine's name to what came of it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[ENGINES] = {}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of pytest-xdist tells the one that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["engines"] = dict(session.config.stash[ENGINES])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[ENGINES].update(getattr(node, "workeroutput", {}).get("engines", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for name, outcome in sorted(config.stash[ENGINES].items()):
+        terminalreporter.write_line(f"DynamoDB engine {name}: {outcome}")
+
 
 @dataclass
 class ManualClock:

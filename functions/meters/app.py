@@ -41,13 +41,13 @@ from dynameter.events.browser import EventBrowser
 from dynameter.events.history import EventHistory
 from dynameter.events.listing import EventLister
 from dynameter.events.marks import EventMarks
-from dynameter.gateway.catalog import Catalog
 from dynameter.http.lambda_proxy import Endpoint, dispatch
 from dynameter.http.message import Request, Response
 from dynameter.meters.service import MeterService
 from dynameter.meters.store import MeterStore
 from dynameter.rebuild.progress import RebuildProgress
 from dynameter.rebuild.store import JobStore
+from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.retries import pause
 from dynameter.runtime.settings import Settings

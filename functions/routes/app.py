@@ -26,7 +26,6 @@ from dynameter.events.intake import Intake
 from dynameter.events.listing import EventLister
 from dynameter.events.store import EventStore
 from dynameter.gateway.books import BookStore
-from dynameter.gateway.catalog import Catalog
 from dynameter.gateway.external import ExternalIntake
 from dynameter.gateway.quota_meters import QuotaMeters
 from dynameter.gateway.quotas import QuotaService
@@ -38,6 +37,7 @@ from dynameter.http.lambda_proxy import Endpoint, dispatch
 from dynameter.http.message import Request, Response
 from dynameter.meters.service import MeterService
 from dynameter.meters.store import MeterStore
+from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.observability import logger, publish_counts
 from dynameter.runtime.retries import pause

@@ -15,7 +15,7 @@ from dynameter.billing.thresholds.store import ThresholdStore
 from dynameter.clock import MICROSECONDS, SystemClock
 from dynameter.deadline import end_of_invocation, within
 from dynameter.dialects.openmeter_v1.notifications import webhook_body
-from dynameter.gateway.catalog import Catalog
+from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.observability import publish_counts
 from dynameter.runtime.settings import Settings

@@ -20,10 +20,9 @@ from botocore.config import Config
 from local.engine import Engine, choose, connected
 from local.service import streams_client
 from local.template import Template, create_tables
+from tests.conftest import ENGINES
 from tests.running_ministack import MINISTACK, running_ministack
 from tests.running_server import Server, running_server
-
-_outcomes = pytest.StashKey[dict[str, str]]()
 
 
 @dataclass(frozen=True)
@@ -40,15 +39,6 @@ class EngineUnderTest:
         return self.engine.name
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_outcomes] = {}
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    for name, outcome in config.stash[_outcomes].items():
-        terminalreporter.write_line(f"DynamoDB engine {name}: {outcome}")
-
-
 @pytest.fixture(scope="session")
 def ministack() -> Iterator[str]:
     """The address of a ministack that runs; skips where it is not installed."""
@@ -61,7 +51,7 @@ def ministack() -> Iterator[str]:
 @pytest.fixture(params=["moto", "ministack", "endpoint"])
 def engine_choice(request: pytest.FixtureRequest) -> Engine:
     """Each engine there is in turn; what is not there is skipped with its reason."""
-    outcomes = request.config.stash[_outcomes]
+    outcomes = request.config.stash[ENGINES]
     try:
         found = choose(_address(request))
     except pytest.skip.Exception as skipped:

@@ -12,8 +12,8 @@ import pytest
 
 from dynameter.clock import render
 from dynameter.events.store import encode_item
-from dynameter.gateway.catalog import key
 from dynameter.meters.store import MeterStore
+from dynameter.runtime.catalog import key
 from dynameter.runtime.settings import Settings
 from dynameter.usage.fold import fold
 from dynameter.usage.store import UsageStore

@@ -12,7 +12,7 @@ from dynameter.billing.customer import Customer, CustomerDraft
 from dynameter.billing.customer_store import CustomerStore
 from dynameter.billing.customers import CustomerService
 from dynameter.errors import AlreadyExists, NotFound, TooLarge, VersionConflict
-from dynameter.gateway.catalog import Catalog
+from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.settings import Settings
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE, ManualClock
 

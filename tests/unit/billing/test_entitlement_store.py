@@ -20,7 +20,7 @@ from dynameter.billing.standing import Seal
 from dynameter.billing.subscription import Subscription, SubscriptionItem, SubscriptionPhase
 from dynameter.billing.subscription_entitlements import SubscriptionEntitlements
 from dynameter.errors import AlreadyExists, VersionConflict
-from dynameter.gateway.catalog import Catalog, key
+from dynameter.runtime.catalog import Catalog, key
 from dynameter.runtime.settings import Settings
 from tests.conftest import ManualClock
 

@@ -11,9 +11,9 @@ from dynameter.billing import feature_store
 from dynameter.billing.feature import Feature, compile_filters
 from dynameter.billing.feature_store import FeatureStore
 from dynameter.errors import AlreadyExists, NotFound, VersionConflict
-from dynameter.gateway.catalog import Catalog
 from dynameter.meters.meter import Meter
 from dynameter.meters.store import MeterStore
+from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.settings import Settings
 from tests.conftest import WORKSPACE
 from tests.unit.usage.builders import make_meter

@@ -20,7 +20,7 @@ from dynameter.billing.subscription_store import SubscriptionStore
 from dynameter.billing.subscriptions import SubscriptionService
 from dynameter.billing.timeline import overlap
 from dynameter.errors import DynameterError, NotFound, Unavailable, VersionConflict
-from dynameter.gateway.catalog import Catalog, Item, key
+from dynameter.runtime.catalog import Catalog, Item, key
 from dynameter.runtime.settings import Settings
 from tests.conftest import ManualClock
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from dynameter.errors import DynameterError, FieldError, InvalidInput, VersionConflict
-from dynameter.gateway.catalog import Catalog
 from dynameter.gateway.plan import DEFAULT_PLAN, PlanChange
 from dynameter.gateway.route import RouteChange
 from dynameter.gateway.service import PlanService, RouteService
 from dynameter.gateway.store import PlanStore, RouteStore
+from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.settings import Settings
 from tests.conftest import WORKSPACE, ManualClock
 

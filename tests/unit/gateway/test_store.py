@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 
 from dynameter.errors import AlreadyExists, NotFound, Unavailable, VersionConflict
 from dynameter.gateway import store as module
-from dynameter.gateway.catalog import Catalog
 from dynameter.gateway.plan import DEFAULT_PLAN, EnforceMode, MeterType, Plan, User, default_plan
 from dynameter.gateway.route import MatchType, Metering, MeteringMode, MeteringUnit, Protocol, Route
 from dynameter.gateway.store import PlanStore, RouteStore
+from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.settings import Settings
 from local.engine import embedded

@@ -256,3 +256,13 @@ def test_missing_rights_are_told(
 def test_a_wrong_command_line_is_refused(operator: Operator, arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
         operator.run(*arguments)
+
+
+def test_a_batch_of_thresholds_is_left_for_its_own_function(operator: Operator) -> None:
+    keys = {"pk": {"S": "w.x"}, "sk": {"S": "bt.e.01"}}
+    operator.bucket.objects["aws/lambda/x"] = failed([{"eventName": "INSERT", "dynamodb": {"Keys": keys}}])
+
+    operator.run()
+
+    assert list(operator.bucket.objects) == ["aws/lambda/x"]
+    assert "ThresholdsFunction" in operator.printed

@@ -15,7 +15,7 @@ from dynameter.billing.thresholds.store import RuleCache, ThresholdStore, read_c
 from dynameter.billing.thresholds.touch import Touch, read_touch
 from dynameter.dialects.openmeter_v1.notifications import webhook_body
 from dynameter.errors import TooLarge
-from dynameter.gateway.catalog import Catalog, key
+from dynameter.runtime.catalog import Catalog, key
 from dynameter.runtime.settings import Settings
 from dynameter.runtime.webhooks import WebhookCaller
 from dynameter.usage.row import RowKey, Series, item_key

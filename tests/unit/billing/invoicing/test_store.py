@@ -23,7 +23,7 @@ from dynameter.billing.price import (
     TierMode,
 )
 from dynameter.errors import VersionConflict
-from dynameter.gateway.catalog import Catalog
+from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.settings import Settings
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE
 from tests.unit.billing.invoicing.world import World, metered

@@ -20,7 +20,7 @@ from dynameter import codec
 from dynameter.billing.customer import Customer
 from dynameter.deadline import carry
 from dynameter.errors import AlreadyExists, DynameterError, FieldError, TooLarge, VersionConflict
-from dynameter.gateway.catalog import Catalog, Item, key, number
+from dynameter.runtime.catalog import Catalog, Item, key, number
 from dynameter.runtime.dynamodb import text, whole
 
 MAX_LISTED = 20_000

@@ -10,8 +10,8 @@ from dynameter import codec
 from dynameter.billing.balance import Opening
 from dynameter.billing.entitlement import Entitlement, Grant, UsageReset
 from dynameter.billing.plan import EntitlementType
-from dynameter.gateway.catalog import Item, number
 from dynameter.meters.quantity import render_text
+from dynameter.runtime.catalog import Item, number
 from dynameter.runtime.dynamodb import text, whole
 
 _TEXTS = {"str", "str | None"}

@@ -35,7 +35,7 @@ from dynameter.billing.entitlement_records import (
 from dynameter.billing.entitlement_rules import MAX_GRANTS, MAX_KEPT, MAX_RESETS
 from dynameter.billing.standing import Book, Seal
 from dynameter.errors import AlreadyExists, DynameterError, TooLarge, VersionConflict
-from dynameter.gateway.catalog import Catalog, Item, key, number
+from dynameter.runtime.catalog import Catalog, Item, key, number
 from dynameter.runtime.dynamodb import text, whole
 
 _FREE, _UNCHANGED = "attribute_not_exists(pk)", "version = :before"

@@ -17,8 +17,8 @@ from typing import Any
 from dynameter import codec
 from dynameter.billing.feature import MAX_FEATURES, Feature, compile_filters
 from dynameter.errors import AlreadyExists, DynameterError, FieldError, TooLarge, VersionConflict
-from dynameter.gateway.catalog import Catalog, Item, key, number
 from dynameter.meters.store import live_meter_key
+from dynameter.runtime.catalog import Catalog, Item, key, number
 from dynameter.runtime.dynamodb import text, whole
 
 MAX_LISTED = 10_000

@@ -21,7 +21,7 @@ from dynameter.billing.plan import Plan, SettlementMode
 from dynameter.billing.plan_records import decode_phases, encode_phases
 from dynameter.billing.plan_rules import MAX_PLANS
 from dynameter.errors import AlreadyExists, DynameterError, TooLarge, VersionConflict
-from dynameter.gateway.catalog import Catalog, Item, key, number
+from dynameter.runtime.catalog import Catalog, Item, key, number
 from dynameter.runtime.dynamodb import text, whole
 
 MAX_LISTED_BYTES = 32_000_000

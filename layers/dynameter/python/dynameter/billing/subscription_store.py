@@ -21,7 +21,7 @@ from dynameter.billing.plan_records import Record, rate_card_record, read_rate_c
 from dynameter.billing.subscription import Subscription, SubscriptionItem, SubscriptionPhase
 from dynameter.billing.timeline import end_at
 from dynameter.errors import DynameterError, NotFound, TooLarge, VersionConflict
-from dynameter.gateway.catalog import Catalog, Item, key, number
+from dynameter.runtime.catalog import Catalog, Item, key, number
 from dynameter.runtime.dynamodb import text, whole
 
 MAX_LISTED_BYTES = 32_000_000

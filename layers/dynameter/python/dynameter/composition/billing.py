@@ -31,11 +31,11 @@ from dynameter.billing.thresholds.service import ThresholdService
 from dynameter.billing.thresholds.store import ThresholdStore
 from dynameter.clock import Clock
 from dynameter.events.history import EventHistory
-from dynameter.gateway.catalog import Catalog
 from dynameter.meters.rules import is_id
 from dynameter.meters.service import MeterService
 from dynameter.meters.store import MeterStore
 from dynameter.runtime import dynamodb
+from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.retries import pause
 from dynameter.runtime.settings import Settings
 from dynameter.subjects.store import SubjectStore

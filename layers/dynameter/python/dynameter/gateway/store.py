@@ -18,11 +18,11 @@ from decimal import Decimal
 from typing import Any
 
 from dynameter.errors import AlreadyExists, DynameterError, NotFound, VersionConflict
-from dynameter.gateway.catalog import Catalog, Item, key, number
 from dynameter.gateway.plan import DEFAULT_PLAN, EnforceMode, MeterType, Plan, User
 from dynameter.gateway.route import MatchType, Metering, MeteringMode, MeteringUnit, Protocol, Route
 from dynameter.gateway.rules import MAX_PLANS, MAX_ROUTES
 from dynameter.meters.quantity import render_text
+from dynameter.runtime.catalog import Catalog, Item, key, number
 from dynameter.runtime.dynamodb import text, whole
 
 _ROUTE, _PLAN, _PLAN_USERS, _USER = "gr.", "gp.", "gn.", "gu."

@@ -78,7 +78,7 @@ class Redriver:
             document = self._s3.get_object(Bucket=self._bucket, Key=name)["Body"].read()
             try:
                 batch = read_failed_batch(document)
-                done = self._start_jobs(batch) if batch.is_of_jobs else self._quarantine_all(batch)
+                done = self._quarantine_all(batch) if batch.is_of_events else self._start_jobs(batch)
             except (NoBatch, KeyError, ValueError) as error:
                 print(f"left in the bucket: {name}: {error}", file=out)
                 stayed += 1
@@ -128,6 +128,8 @@ class Redriver:
 
     def _start_jobs(self, batch: FailedBatch) -> str:
         triggers = [read_trigger(one, read_job) for one in batch.records]
+        if not any(triggers):
+            raise NoBatch("neither events nor jobs; hand its payload to ThresholdsFunction, see docs/operations.md")
         started = sum(self._jobs.bring_again(one.key, one.step) for one in triggers if one is not None)
         return f"{started} of {len(triggers)} jobs started again"
 

@@ -28,9 +28,9 @@ class FailedBatch:
     records: tuple[Mapping[str, Any], ...]
 
     @property
-    def is_of_jobs(self) -> bool:
-        """Whether the batch is of the catalog table's stream, which brings jobs; else it is of events."""
-        return any("sk" in one["dynamodb"].get("Keys", {}) for one in self.records)
+    def is_of_events(self) -> bool:
+        """Whether the batch is of the events table's stream: of the tables only that has no sort key."""
+        return not any("sk" in one["dynamodb"].get("Keys", {}) for one in self.records)
 
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The records as the quarantine keeps them."""

@@ -23,7 +23,7 @@ from dynameter.billing.invoicing.invoice import Invoice
 from dynameter.billing.invoicing.records import invoice_record, line_record, read_invoice
 from dynameter.deadline import carry
 from dynameter.errors import TooLarge, Unavailable, VersionConflict
-from dynameter.gateway.catalog import Catalog, Item, key, number
+from dynameter.runtime.catalog import Catalog, Item, key, number
 from dynameter.runtime.dynamodb import text, whole
 
 MAX_LISTED = 20_000

@@ -31,7 +31,7 @@ from dynameter.billing.thresholds.records import (
 )
 from dynameter.billing.thresholds.rule import Channel, Rule
 from dynameter.errors import AlreadyExists, DynameterError, TooLarge, VersionConflict
-from dynameter.gateway.catalog import Catalog, Item, key, number
+from dynameter.runtime.catalog import Catalog, Item, key, number
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
 from dynameter.runtime.workspaces import workspace_of
 

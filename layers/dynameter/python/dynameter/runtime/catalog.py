@@ -1,4 +1,4 @@
-"""The catalog table as the gateway's stores use it: the items of a workspace, and transactions over them."""
+"""The catalog table as stores use it: the items of a workspace, and transactions over them."""
 
 from __future__ import annotations
 

@@ -43,10 +43,11 @@ simulate: $(VENV)/.test-stamp ## seeded histories with faults: make simulate SEE
 bench: $(VENV)/.test-stamp $(MINISTACK)/.stamp ## every budget beside its plain alternative, as a table and in bench.json
 	@$(VENV)/bin/python -m tests.benchmarks
 
-check: $(VENV)/.test-stamp ## lint, formatting and types
+check: $(VENV)/.test-stamp ## lint, formatting, types and one-way imports
 	$(VENV)/bin/ruff check functions layers local tests
 	$(VENV)/bin/ruff format --check functions layers local tests
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
 
 # SAM builds the layer with the functions' own Python, which must be on PATH.
 define with_python313

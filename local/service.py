@@ -16,8 +16,8 @@ from botocore.config import Config
 
 from dynameter.access.bootstrap import ensure_key
 from dynameter.access.store import KeyStore
+from dynameter.billing.thresholds import eventbridge
 from dynameter.clock import SystemClock
-from dynameter.runtime import eventbridge
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.observability import metrics
 from dynameter.runtime.settings import Settings

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynameter.billing.customer import Customer
 from dynameter.billing.feature import Feature
+from dynameter.billing.thresholds import eventbridge
 from dynameter.billing.thresholds.evaluator import Evaluator
 from dynameter.billing.thresholds.notifier import Notifier
 from dynameter.billing.thresholds.standing import Standings
@@ -21,7 +22,6 @@ from dynameter.clock import MICROSECONDS, SystemClock
 from dynameter.composition.billing import BillingServices
 from dynameter.deadline import end_of_invocation, within
 from dynameter.dialects.openmeter_v1.notifications import bus_event
-from dynameter.runtime import eventbridge
 from dynameter.runtime.observability import logger, publish_counts
 
 if TYPE_CHECKING:

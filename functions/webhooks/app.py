@@ -12,6 +12,7 @@ from typing import Any
 
 from dynameter.billing.thresholds.delivery import Deliverer, Outcome
 from dynameter.billing.thresholds.store import ThresholdStore
+from dynameter.billing.thresholds.webhooks import WebhookCaller
 from dynameter.clock import MICROSECONDS, SystemClock
 from dynameter.deadline import end_of_invocation, within
 from dynameter.dialects.openmeter_v1.notifications import webhook_body
@@ -19,7 +20,6 @@ from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.observability import publish_counts
 from dynameter.runtime.settings import Settings
-from dynameter.runtime.webhooks import WebhookCaller
 
 CALL_RESERVE_US = 20 * MICROSECONDS
 """What is left of the invocation's time when the last call begins: it may take half of it."""

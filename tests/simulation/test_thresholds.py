@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pytest
 
 from dynameter import codec
-from dynameter.runtime import eventbridge
+from dynameter.billing.thresholds import eventbridge
 from tests.conftest import load_function
 from tests.simulation.delivery import Delivery
 from tests.simulation.dynamodb import Apply, Call

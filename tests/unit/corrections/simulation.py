@@ -10,7 +10,7 @@ from dynameter.corrections.jobs import Candidates, VoidWorker
 from dynameter.corrections.service import VoidService
 from dynameter.corrections.void import EventName, Tally, Void, VoidState
 from dynameter.events.event import Event
-from dynameter.events.marks import MAX_TOGGLES, Marked, Outcome
+from dynameter.events.marked import MAX_TOGGLES, Marked, Outcome
 from dynameter.events.stored import HistoryPage, StoredEvent
 from dynameter.rebuild.job import Job, JobKey
 from tests.conftest import ManualClock

@@ -8,7 +8,8 @@ import pytest
 
 from dynameter.errors import Unavailable
 from dynameter.events.event import Event
-from dynameter.events.marks import MAX_TOGGLES, EventMarks, Marked, Outcome
+from dynameter.events.marked import MAX_TOGGLES, Marked, Outcome
+from dynameter.events.marks import EventMarks
 from dynameter.events.store import encode_item
 from dynameter.runtime.settings import Settings
 from tests.conftest import WORKSPACE, ManualClock

@@ -16,7 +16,7 @@ from dynameter.meters.store import MeterStore
 from dynameter.rebuild.job import rebuild_job
 from dynameter.rebuild.store import JobStore
 from dynameter.runtime.settings import Settings
-from dynameter.runtime.workspaces import workspace_key
+from dynameter.workspaces import workspace_key
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE, ManualClock
 
 BARE = Meter(

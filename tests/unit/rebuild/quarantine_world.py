@@ -19,7 +19,8 @@ from dynameter.meters.store import MeterStore
 from dynameter.rebuild.job import redrive_job
 from dynameter.rebuild.store import JobStore
 from dynameter.runtime.settings import Settings
-from dynameter.usage.quarantine import Quarantined, QuarantineStore
+from dynameter.usage.quarantine import QuarantineStore
+from dynameter.usage.quarantined import Quarantined
 from dynameter.usage.query import UsageQuery
 from dynameter.usage.service import UsageService
 from dynameter.usage.store import UsageStore

@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from dynameter.billing.thresholds.crossing import Crossing
+from dynameter.billing.thresholds.eventbridge import EventBridge
 from dynameter.billing.thresholds.notifier import BusEvent, Notifier
 from dynameter.dialects.openmeter_v1.notifications import bus_event
 from dynameter.errors import Unavailable
-from dynameter.runtime.eventbridge import EventBridge
 from tests.conftest import WORKSPACE, ManualClock
 from tests.unit.thresholds.conftest import NOW_US, crossing
 

@@ -13,11 +13,11 @@ from dynameter.billing.thresholds.rule import Channel
 from dynameter.billing.thresholds.signature import make_secret
 from dynameter.billing.thresholds.store import RuleCache, ThresholdStore, read_crossing_key
 from dynameter.billing.thresholds.touch import Touch, read_touch
+from dynameter.billing.thresholds.webhooks import WebhookCaller
 from dynameter.dialects.openmeter_v1.notifications import webhook_body
 from dynameter.errors import TooLarge
 from dynameter.runtime.catalog import Catalog, key
 from dynameter.runtime.settings import Settings
-from dynameter.runtime.webhooks import WebhookCaller
 from dynameter.usage.row import RowKey, Series, item_key
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE, LambdaContext, load_function
 from tests.unit.thresholds.conftest import CHANNEL_ID, FEATURE, NOW_US, crossing, rule, threshold

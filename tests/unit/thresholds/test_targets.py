@@ -11,7 +11,7 @@ from urllib3.exceptions import ConnectTimeoutError
 from dynameter.billing.thresholds.address import InvalidTarget, Target, is_public, read_target
 from dynameter.billing.thresholds.delivery import Refused
 from dynameter.billing.thresholds.signature import InvalidSecret, make_secret, read_secret, signed_headers
-from dynameter.runtime.webhooks import WebhookCaller, open_pool
+from dynameter.billing.thresholds.webhooks import WebhookCaller, open_pool
 
 PUBLIC = "93.184.215.14"
 

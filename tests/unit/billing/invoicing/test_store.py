@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dynameter.billing.invoicing.invoice import Invoice, InvoiceStatus
+from dynameter.billing.invoicing.invoice import Invoice, InvoiceStatus, SequenceTaken
 from dynameter.billing.invoicing.service import InvoiceService
-from dynameter.billing.invoicing.store import InvoiceStore, SequenceTaken
+from dynameter.billing.invoicing.store import InvoiceStore
 from dynameter.billing.plan import PaymentTerm, RateCard
 from dynameter.billing.price import (
     Commitments,

@@ -12,10 +12,9 @@ from ulid import ULID
 
 from dynameter.billing.customer import Customer
 from dynameter.billing.feature import Feature
-from dynameter.billing.invoicing.invoice import Invoice
+from dynameter.billing.invoicing.invoice import Invoice, SequenceTaken
 from dynameter.billing.invoicing.provider import BillingProvider, Sandbox
 from dynameter.billing.invoicing.service import InvoiceService, InvoiceStore
-from dynameter.billing.invoicing.store import SequenceTaken
 from dynameter.billing.plan import RateCard
 from dynameter.billing.price import Price, UnitPrice
 from dynameter.billing.subscription import Subscription, SubscriptionItem, SubscriptionPhase

@@ -21,7 +21,7 @@ from dynameter.errors import Unavailable
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
 from dynameter.runtime.observability import logger
 from dynameter.runtime.retries import pause
-from dynameter.runtime.workspaces import workspace_key
+from dynameter.workspaces import workspace_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from dynameter.errors import Unavailable
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults
-from dynameter.runtime.workspaces import workspace_key
+from dynameter.workspaces import workspace_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

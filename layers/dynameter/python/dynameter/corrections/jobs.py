@@ -21,7 +21,7 @@ from dynameter import codec
 from dynameter.clock import MICROSECONDS, Clock
 from dynameter.corrections.void import EventName, Tally, Void, VoidState
 from dynameter.events.event import Event
-from dynameter.events.marks import Marked, Outcome
+from dynameter.events.marked import Marked, Outcome
 from dynameter.events.stored import HistoryPage
 from dynameter.rebuild.job import VOID, DoneJobs, Job, Progress
 

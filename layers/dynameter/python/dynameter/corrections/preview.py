@@ -11,7 +11,7 @@ from dynameter.corrections.jobs import Candidates, Report
 from dynameter.corrections.void import EventName, Void
 from dynameter.errors import TooLarge
 from dynameter.events.event import Event
-from dynameter.events.marks import MAX_TOGGLES
+from dynameter.events.marked import MAX_TOGGLES
 from dynameter.events.stored import StoredEvent
 from dynameter.meters.meter import Meter
 from dynameter.usage.recount import Comparison, RawReader, Recount, compare

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from botocore.exceptions import ClientError
@@ -21,6 +19,7 @@ from dynameter.clock import Clock
 from dynameter.deadline import carry
 from dynameter.errors import Unavailable
 from dynameter.events.event import Event
+from dynameter.events.marked import MAX_TOGGLES, Marked, Outcome
 from dynameter.events.store import KEYS_A_CALL, decode_item, partition_key
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults
 from dynameter.runtime.retries import pause
@@ -29,8 +28,6 @@ from dynameter.runtime.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-MAX_TOGGLES = 20
-"""Times that one event may be voided and unvoided in all."""
 WORKERS = 16
 ATTEMPTS = 6
 """Writes of one mark before giving up; each but the first means that another mark came in between."""
@@ -38,27 +35,6 @@ READS = 6
 
 _Item = dict[str, Any]
 _T = TypeVar("_T")
-
-
-class Outcome(Enum):
-    """What became of a mark that was to be set."""
-
-    MARKED = "marked"
-    """The event carries this void's mark, set now or before."""
-    TAKEN = "taken"
-    """Another void has the event; ``Marked.by`` names it."""
-    SPENT = "spent"
-    """The event has been toggled as often as it may be."""
-    GONE = "gone"
-    """No such event is stored (any more)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """The outcome for one event, and the void whose mark it carries."""
-
-    outcome: Outcome
-    by: str | None = None
 
 
 class EventMarks:

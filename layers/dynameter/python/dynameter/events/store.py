@@ -31,7 +31,7 @@ from dynameter.events.event import Event
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults
 from dynameter.runtime.retries import backoff_s, was_sent_again
 from dynameter.runtime.settings import EventWrites, Settings
-from dynameter.runtime.workspaces import workspace_key, workspace_of
+from dynameter.workspaces import workspace_key, workspace_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -27,7 +27,7 @@ from dynameter.gateway.quota import add, subtract
 from dynameter.gateway.reservation import MAX_OPEN, Book, BookKey, Entry, Hold, Settling
 from dynameter.meters.quantity import render_text
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text
-from dynameter.runtime.workspaces import workspace_key
+from dynameter.workspaces import workspace_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -15,7 +15,7 @@ from dynameter import codec
 from dynameter.clock import MICROSECONDS, Clock
 from dynameter.gateway.external import Receipt
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
-from dynameter.runtime.workspaces import workspace_key
+from dynameter.workspaces import workspace_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

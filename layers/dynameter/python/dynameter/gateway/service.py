@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
+from typing import Protocol
 
 from dynameter.clock import Clock
 from dynameter.errors import AlreadyExists, FieldError, InvalidInput, NotFound, VersionConflict
 from dynameter.gateway.plan import DEFAULT_PLAN, Plan, PlanChange, User, blank_plan, default_plan
 from dynameter.gateway.route import Route, RouteChange, blank_route
 from dynameter.gateway.rules import check_id, check_plan, check_route, check_user_id, is_id, slug
-from dynameter.gateway.store import PlanStore, RouteStore
 
 _ATTEMPTS = 6
 _SHOWN_CHARACTERS = 64
@@ -21,10 +21,57 @@ Faults = Sequence[FieldError]
 """What the reader of a request found wrong already: told together with what the rules find."""
 
 
+class Routes(Protocol):
+    """What is needed of ``dynameter.gateway.store.RouteStore``."""
+
+    def version(self, workspace: str) -> int:
+        """A number that is another after every change of a route."""
+
+    def list(self, workspace: str) -> tuple[Route, ...]:
+        """Every route, by id."""
+
+    def get(self, workspace: str, route_id: str) -> Route | None:
+        """The route of that id."""
+
+    def insert(self, route: Route) -> None:
+        """Add a route. Raises AlreadyExists."""
+
+    def replace(self, route: Route) -> None:
+        """Write a route over its last version. Raises VersionConflict."""
+
+    def delete(self, route: Route) -> None:
+        """Delete a route as it was read. Raises VersionConflict."""
+
+
+class Plans(Protocol):
+    """What is needed of ``dynameter.gateway.store.PlanStore``."""
+
+    def list(self, workspace: str) -> tuple[Plan, ...]:
+        """Every stored plan, by id."""
+
+    def get(self, workspace: str, plan_id: str) -> Plan | None:
+        """The stored plan of that id."""
+
+    def insert(self, plan: Plan) -> None:
+        """Add a plan. Raises AlreadyExists."""
+
+    def replace(self, plan: Plan) -> None:
+        """Write a plan over its last version. Raises VersionConflict."""
+
+    def delete(self, plan: Plan) -> None:
+        """Delete a plan. Raises AlreadyExists where users have it, and VersionConflict."""
+
+    def get_user(self, workspace: str, user_id: str) -> User | None:
+        """The user, if a plan was ever set."""
+
+    def put_user(self, user: User, before: User | None) -> None:
+        """Write a user over what was read before. Raises VersionConflict, and NotFound without plan."""
+
+
 class RouteService:
     """The routes of all workspaces. ``new_id`` makes ULIDs."""
 
-    def __init__(self, store: RouteStore, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(self, store: Routes, clock: Clock, new_id: Callable[[], str]) -> None:
         self._store = store
         self._clock = clock
         self._new_id = new_id
@@ -90,7 +137,7 @@ class RouteService:
 class PlanService:
     """The plans of all workspaces and who was given which."""
 
-    def __init__(self, store: PlanStore, clock: Clock) -> None:
+    def __init__(self, store: Plans, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 

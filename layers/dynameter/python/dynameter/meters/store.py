@@ -26,7 +26,7 @@ from dynameter.rebuild.job import Job
 from dynameter.rebuild.store import job_item
 from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults, text, whole
 from dynameter.runtime.retries import THROTTLES, pause
-from dynameter.runtime.workspaces import workspace_key
+from dynameter.workspaces import workspace_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -24,7 +24,7 @@ from dynameter.meters.meter import Aggregation, Meter
 from dynameter.rebuild.job import DoneJobs, Handler, Job, Progress
 from dynameter.rfc3339 import LATEST_US
 from dynameter.usage.fold import fold_history, make_record
-from dynameter.usage.quarantine import Quarantined, QuarantinePage
+from dynameter.usage.quarantined import Quarantined, QuarantinePage
 from dynameter.usage.repair import LEAST_MARGIN_US
 from dynameter.usage.row import RowKey
 from dynameter.usage.stream import DecodeItem

@@ -22,7 +22,7 @@ from dynameter import codec
 from dynameter.clock import Clock
 from dynameter.rebuild.job import RECOMPUTE, Job, JobKey, JobState, Progress
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
-from dynameter.runtime.workspaces import workspace_key, workspace_of
+from dynameter.workspaces import workspace_key, workspace_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from dynameter.errors import DynameterError, Unavailable
 from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults
 from dynameter.runtime.retries import THROTTLES, pause
-from dynameter.runtime.workspaces import workspace_key
+from dynameter.workspaces import workspace_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

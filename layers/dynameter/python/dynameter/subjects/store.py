@@ -16,9 +16,9 @@ from dynameter import codec
 from dynameter.errors import Unavailable
 from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults, text, whole
 from dynameter.runtime.retries import pause
-from dynameter.runtime.workspaces import workspace_key
 from dynameter.subjects.service import SubjectPage
 from dynameter.subjects.subject import Keep, Subject, SubjectDraft
+from dynameter.workspaces import workspace_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

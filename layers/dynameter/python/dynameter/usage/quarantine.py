@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
+from dynameter.usage.quarantined import Quarantined, QuarantinePage
 from dynameter.usage.row import sequence_text
 from dynameter.usage.stream import Unreadable
 
@@ -30,24 +30,6 @@ MAX_PAGE = 50
 """Records of a page: with the longest records, what one Query brings."""
 
 _Item = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A record in quarantine. ``place`` names and orders it; ``event_key`` is None where it names no event."""
-
-    place: str
-    reason: str
-    at_us: int
-    event_key: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantinePage:
-    """Some records in the order of their places; ``next`` continues after them, None at the end."""
-
-    records: tuple[Quarantined, ...]
-    next: str | None
 
 
 class QuarantineStore:

@@ -32,8 +32,8 @@ from dynameter import codec
 from dynameter.clock import HOUR_US, from_datetime, to_datetime
 from dynameter.meters.meter import Aggregation
 from dynameter.meters.quantity import render_text
-from dynameter.runtime.workspaces import workspace_key
 from dynameter.usage.cells import Cell, Cells, Extreme, Moment, combine, is_counted
+from dynameter.workspaces import workspace_key
 
 HOUR_DIGITS = 8
 SEQUENCE_DIGITS = 40

@@ -11,9 +11,17 @@ from dynameter.billing.invoicing.charges import ChargeKey
 from dynameter.billing.money import WORKING
 from dynameter.billing.plan import RateCard
 from dynameter.billing.rating import Detail
+from dynameter.errors import VersionConflict
 from dynameter.usage.windows import Window
 
+MAX_LINES_BYTES = 330_000
+"""Lines of one invoice as JSON, before they are compressed: with all else less than DynamoDB's item of 400 KB."""
+
 _ZERO = Decimal(0)
+
+
+class SequenceTaken(VersionConflict):
+    """The subscription has another invoice of that sequence."""
 
 
 class InvoiceStatus(Enum):

@@ -13,11 +13,19 @@ from dynameter.billing.customer import Customer
 from dynameter.billing.invoicing.charges import Charge
 from dynameter.billing.invoicing.drafting import Draft, Features, Metering
 from dynameter.billing.invoicing.identity import derived_id
-from dynameter.billing.invoicing.invoice import Figures, Invoice, InvoiceStatus, Line, Recipient, sum_figures
+from dynameter.billing.invoicing.invoice import (
+    MAX_LINES_BYTES,
+    Figures,
+    Invoice,
+    InvoiceStatus,
+    Line,
+    Recipient,
+    SequenceTaken,
+    sum_figures,
+)
 from dynameter.billing.invoicing.ledger import number_lines
 from dynameter.billing.invoicing.provider import BillingProvider
 from dynameter.billing.invoicing.records import line_record
-from dynameter.billing.invoicing.store import MAX_LINES_BYTES, SequenceTaken
 from dynameter.billing.subscription import Subscription
 from dynameter.billing.timeline import cycle_at
 from dynameter.clock import Clock

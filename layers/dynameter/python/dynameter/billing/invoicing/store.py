@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from dynameter import codec
-from dynameter.billing.invoicing.invoice import Invoice
+from dynameter.billing.invoicing.invoice import Invoice, SequenceTaken
 from dynameter.billing.invoicing.records import invoice_record, line_record, read_invoice
 from dynameter.deadline import carry
 from dynameter.errors import TooLarge, Unavailable, VersionConflict
@@ -28,17 +28,11 @@ from dynameter.runtime.dynamodb import text, whole
 
 MAX_LISTED = 20_000
 """Invoices that one list looks through."""
-MAX_LINES_BYTES = 330_000
-"""Lines of one invoice as JSON, before they are compressed: with all else less than DynamoDB's item of 400 KB."""
 WORKERS = 16
 
 _FULL, _BY_ID, _BY_CUSTOMER, _NUMBER = "bi.s.", "bi.i.", "bi.c.", "bi.n"
 _FREE, _UNCHANGED = "attribute_not_exists(pk)", "version = :before"
 _ATTEMPTS = 12
-
-
-class SequenceTaken(VersionConflict):
-    """The subscription has another invoice of that sequence."""
 
 
 class _NumberTaken(VersionConflict):

@@ -12,7 +12,6 @@ from dynameter.billing.thresholds.crossing import Crossing
 from dynameter.billing.thresholds.limits import check_channel, check_rule
 from dynameter.billing.thresholds.rule import Channel, ChannelDraft, Rule, RuleDraft
 from dynameter.billing.thresholds.signature import MIN_SECRET_BYTES, PREFIX, make_secret
-from dynameter.billing.thresholds.store import ThresholdStore
 from dynameter.clock import Clock
 from dynameter.errors import AlreadyExists, FieldError, InvalidInput, NotFound, VersionConflict
 from dynameter.meters.rules import is_id
@@ -37,12 +36,43 @@ class Customers(Protocol):
         """The customer of that id or key. Raises NotFound."""
 
 
+class Definitions(Protocol):
+    """What is needed of ``dynameter.billing.thresholds.store.ThresholdStore``."""
+
+    def rules(self, workspace: str) -> tuple[Rule, ...]:
+        """Every rule, by id."""
+
+    def rule(self, workspace: str, rule_id: str) -> Rule | None:
+        """The rule of that id."""
+
+    def channels(self, workspace: str) -> tuple[Channel, ...]:
+        """Every channel, by id."""
+
+    def channel(self, workspace: str, channel_id: str) -> Channel | None:
+        """The channel of that id."""
+
+    def insert(self, one: Rule | Channel) -> None:
+        """Add it. Raises AlreadyExists where the workspace is full."""
+
+    def replace(self, one: Rule | Channel) -> None:
+        """Write it over its last version. Raises VersionConflict."""
+
+    def delete(self, one: Rule | Channel) -> None:
+        """Delete that version. Raises VersionConflict."""
+
+    def crossing(self, workspace: str, crossing_id: str) -> Crossing | None:
+        """The crossing of that id."""
+
+    def crossings(self, workspace: str) -> tuple[Crossing, ...]:
+        """Every crossing, by id. Raises TooLarge."""
+
+
 class ThresholdService:
     """The rules, channels and crossings of all workspaces. ``new_id`` makes ULIDs, ``random`` that many bytes."""
 
     def __init__(
         self,
-        store: ThresholdStore,
+        store: Definitions,
         features: Features,
         customers: Customers,
         clock: Clock,

@@ -33,7 +33,7 @@ from dynameter.billing.thresholds.rule import Channel, Rule
 from dynameter.errors import AlreadyExists, DynameterError, TooLarge, VersionConflict
 from dynameter.runtime.catalog import Catalog, Item, key, number
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
-from dynameter.runtime.workspaces import workspace_of
+from dynameter.workspaces import workspace_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dynameter.runtime.workspaces import workspace_of
 from dynameter.usage.row import hour_of
+from dynameter.workspaces import workspace_of
 
 _PARTITION: Final = re.compile(r"([A-Za-z0-9_-]{22})\.([0-9A-HJKMNP-TV-Z]{26})\.\d+=(.*)", re.DOTALL)
 _SORT: Final = re.compile(r"\d{8}\..*", re.DOTALL)

@@ -2,7 +2,7 @@
 # Environments are made on first use and again when what they are made from changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate bench check build built first-key redrive clean
+.PHONY: help run test tenants simulate bench check build built first-key redrive clean
 
 VENV := .venv
 SAM := .venv-sam
@@ -34,6 +34,9 @@ run: $(VENV)/.run-stamp ## run the service on this machine (PORT, HOST, DYNAMETE
 
 test: $(VENV)/.test-stamp $(MINISTACK)/.stamp ## run every test, a process a core; ARGS="-k name" narrows
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+
+tenants: $(VENV)/.test-stamp ## walk every route with strangers' keys, with each scope missing, and search the logs for secrets
+	$(VENV)/bin/python -m pytest tests/unit/http tests/conformance/test_tenants.py
 
 SEED := 1
 RUNS := 1000

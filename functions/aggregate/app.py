@@ -62,7 +62,7 @@ def _report(outcome: Outcome) -> None:
     for fault in outcome.faults:
         logger.error(
             "a meter's reader raised; the event does not count in it",
-            extra={"meter": fault.series.meter_id, "position": fault.position, "error": repr(fault.error)},
+            extra={"meter": fault.series.meter_id, "position": fault.position, "error": type(fault.error).__name__},
         )
     publish_counts(
         {
@@ -79,5 +79,5 @@ def _report(outcome: Outcome) -> None:
 def _report_broken_meter(meter: Meter, generation: Generation, error: Exception) -> None:
     logger.error(
         "a stored meter cannot be compiled; no event counts in it",
-        extra={"workspace": meter.workspace, "meter": meter.id, "generation": generation.number, "error": repr(error)},
+        extra={"workspace": meter.workspace, "meter": meter.id, "generation": generation.number, "error": type(error).__name__},
     )

@@ -156,6 +156,13 @@ def test_a_balance_and_a_percentage_are_those_of_the_entitlement(running: World,
     assert bus.taken[-1]["data"]["entitlement"]["id"]
 
 
+def test_usage_counts_in_one_period_where_an_entitlement_begins_inside_another(running: World, bus: Bus) -> None:
+    entitle(running)
+    use(running, *range(10))
+
+    assert [one["data"]["threshold"]["value"] for one in bus.taken] == [10]
+
+
 def test_a_reset_makes_it_possible_to_cross_again(running: World, bus: Bus) -> None:
     entitlement = entitle(running, issueAfterReset=4)
     change_rule(running, thresholds=[{"type": "balance_value", "value": 0}])

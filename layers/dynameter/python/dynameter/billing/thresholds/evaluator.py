@@ -68,8 +68,8 @@ class Features(Protocol):
 class Standings(Protocol):
     """What is needed of ``dynameter.billing.thresholds.standing.Standings``."""
 
-    def at(self, customer: Customer, feature: Feature, instant_us: int) -> Standing:
-        """The standing in the period that the instant lies in."""
+    def at(self, customer: Customer, feature: Feature, instant_us: int, until_us: int | None = None) -> Standing:
+        """The standing in the period that the instant lies in, cut at ``until_us``."""
 
 
 ReportFault = Callable[[Customer, Feature, Exception], None]
@@ -187,7 +187,8 @@ class Evaluator:
         self._keep(use, rules, standing, now_us, outcome)
         start_us = standing.period.start_us
         if use.hour * HOUR_US < start_us and now_us - start_us <= GRACE_US:
-            self._keep(use, rules, self.standings.at(use.customer, use.feature, start_us - 1), now_us, outcome)
+            before = self.standings.at(use.customer, use.feature, start_us - 1, start_us)
+            self._keep(use, rules, before, now_us, outcome)
 
     def _keep(self, use: _Use, rules: Sequence[Rule], standing: Standing, now_us: int, outcome: Outcome) -> None:
         outcome.standings += 1

@@ -61,12 +61,18 @@ class Standings:
         self._subscriptions = subscriptions
         self._entitlements = entitlements
 
-    def at(self, customer: Customer, feature: Feature, instant_us: int) -> Standing:
-        """The standing in the period that the instant lies in. Raises what a usage query raises."""
+    def at(self, customer: Customer, feature: Feature, instant_us: int, until_us: int | None = None) -> Standing:
+        """The standing in the period that the instant lies in, cut at ``until_us`` where another begins there.
+
+        An entitlement may begin inside a billing period: its usage counts in one of them. Raises what a usage query
+        raises.
+        """
         entitled = self._entitled(customer, feature, instant_us)
         if entitled is not None:
             return entitled
         period = self._period(customer, feature, instant_us)
+        if until_us is not None and until_us < period.end_us:
+            period = Window(period.start_us, until_us)
         return Standing(period, self._usage.of(customer.workspace, feature, customer, period.start_us, period.end_us))
 
     def _entitled(self, customer: Customer, feature: Feature, instant_us: int) -> Standing | None:

@@ -79,5 +79,10 @@ def _report(outcome: Outcome) -> None:
 def _report_broken_meter(meter: Meter, generation: Generation, error: Exception) -> None:
     logger.error(
         "a stored meter cannot be compiled; no event counts in it",
-        extra={"workspace": meter.workspace, "meter": meter.id, "generation": generation.number, "error": type(error).__name__},
+        extra={
+            "workspace": meter.workspace,
+            "meter": meter.id,
+            "generation": generation.number,
+            "error": type(error).__name__,
+        },
     )

@@ -6,8 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dynameter.clock import render
+from tests.conftest import ManualClock
+
 Call = Callable[..., tuple[int, Any]]
 
+DAY_S = 86_400
+START = 1_768_384_800_000_000  # 2026-01-14T10:00:00Z
 V1, V3, KONG = "/api/v1", "/api/v3/openmeter", "/v3/openmeter"
 
 
@@ -112,3 +117,33 @@ def open_shop(call: Call) -> Shop:
     status, feature = call("POST /api/v1/features", body=sold)
     assert status == 201, feature
     return Shop(call, feature)
+
+
+def at(plan: Any) -> dict[str, str]:
+    """The path of a plan."""
+    return {"planId": plan["id"]}
+
+
+def codes(problem: Any) -> list[str]:
+    """The v1 problem's codes."""
+    return [one["code"] for one in problem["extensions"]["validationErrors"]]
+
+
+def fields(problem: Any) -> list[str]:
+    """The v1 problem's fields."""
+    return [one["field"] for one in problem["extensions"]["validationErrors"]]
+
+
+def open_for_subscribers(call: Call, moving: ManualClock) -> Shop:
+    """The plan is active, the customer there, the clock at ``START``."""
+    moving.now = START - 3_600_000_000
+    found = open_shop(call)
+    found.publish()
+    found.customer()
+    moving.now = START
+    return found
+
+
+def later(moving: ManualClock, days: float) -> str:
+    """The clock so many days on, as text."""
+    return render(moving.now + int(days * DAY_S) * 1_000_000)

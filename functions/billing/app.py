@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from dynameter.access.principal import BILLING_READ, BILLING_WRITE
-from dynameter.billing.customers import CustomerService
-from dynameter.billing.features import FeatureService
+from dynameter.billing.customers.service import CustomerService
+from dynameter.billing.features.service import FeatureService
 from dynameter.billing.invoicing.service import InvoiceService
 from dynameter.billing.thresholds.service import ThresholdService
 from dynameter.clock import SystemClock

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ulid import ULID
 
 from dynameter.access.principal import METERS_WRITE, USAGE_READ
-from dynameter.billing.customer_store import CustomerStore
-from dynameter.billing.customers import CustomerService
-from dynameter.billing.feature_store import FeatureStore
+from dynameter.billing.customers.service import CustomerService
+from dynameter.billing.customers.store import CustomerStore
+from dynameter.billing.features.store import FeatureStore
 from dynameter.clock import SystemClock
 from dynameter.corrections.jobs import Candidates, VoidWorker
 from dynameter.corrections.preview import Previewer

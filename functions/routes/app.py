@@ -25,10 +25,10 @@ from dynameter.events.history import EventHistory
 from dynameter.events.intake import Intake
 from dynameter.events.listing import EventLister
 from dynameter.events.store import EventStore
-from dynameter.gateway.books import BookStore
 from dynameter.gateway.external import ExternalIntake
-from dynameter.gateway.quota_meters import QuotaMeters
-from dynameter.gateway.quotas import QuotaService
+from dynameter.gateway.quotas.books import BookStore
+from dynameter.gateway.quotas.meters import QuotaMeters
+from dynameter.gateway.quotas.service import QuotaService
 from dynameter.gateway.receipts import ReceiptStore
 from dynameter.gateway.recording import ExchangeRecorder
 from dynameter.gateway.service import PlanService, RouteService

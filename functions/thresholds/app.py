@@ -10,8 +10,8 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dynameter.billing.customer import Customer
-from dynameter.billing.feature import Feature
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.features.feature import Feature
 from dynameter.billing.thresholds import eventbridge
 from dynameter.billing.thresholds.evaluator import Evaluator
 from dynameter.billing.thresholds.notifier import Notifier

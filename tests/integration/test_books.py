@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
-from dynameter.gateway.books import BookStore
 from dynameter.gateway.plan import MeterType
-from dynameter.gateway.reservation import BookKey, Hold, Settling
+from dynameter.gateway.quotas.books import BookStore
+from dynameter.gateway.quotas.reservation import BookKey, Hold, Settling
 from dynameter.usage.windows import Window
 from tests.conftest import WORKSPACE
 from tests.integration.conftest import EngineUnderTest

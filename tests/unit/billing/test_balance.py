@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynameter import rfc3339
-from dynameter.billing.balance import Opening, Reset, Segment, burn_down, change_points
-from dynameter.billing.entitlement import Grant
+from dynameter.billing.entitlements.balance import Opening, Reset, Segment, burn_down, change_points
+from dynameter.billing.entitlements.entitlement import Grant
 
 D = Decimal
 START = rfc3339.parse("2026-01-01T00:00:00Z")

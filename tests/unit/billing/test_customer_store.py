@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dynameter.billing import customer_store
-from dynameter.billing.customer import Customer, CustomerDraft
-from dynameter.billing.customer_store import CustomerStore
-from dynameter.billing.customers import CustomerService
+from dynameter.billing.customers import store as customer_store
+from dynameter.billing.customers.customer import Customer, CustomerDraft
+from dynameter.billing.customers.service import CustomerService
+from dynameter.billing.customers.store import CustomerStore
 from dynameter.errors import AlreadyExists, NotFound, TooLarge, VersionConflict
 from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.settings import Settings

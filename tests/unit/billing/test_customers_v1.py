@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dynameter.billing.customer_rules import MAX_SUBJECT_KEYS
+from dynameter.billing.customers.rules import MAX_SUBJECT_KEYS
 from tests.conftest import OTHER_WORKSPACE, ManualClock
 
 Call = Callable[..., tuple[int, Any]]

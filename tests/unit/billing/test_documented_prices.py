@@ -8,8 +8,17 @@ from decimal import Decimal
 
 import pytest
 
-from dynameter.billing.price import Commitments, Discounts, PackagePrice, Price, Tier, TieredPrice, TierMode, UnitPrice
-from dynameter.billing.rating import rate
+from dynameter.billing.pricing.price import (
+    Commitments,
+    Discounts,
+    PackagePrice,
+    Price,
+    Tier,
+    TieredPrice,
+    TierMode,
+    UnitPrice,
+)
+from dynameter.billing.pricing.rating import rate
 from local.template import ROOT
 
 D = Decimal

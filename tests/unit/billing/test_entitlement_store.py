@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from ulid import ULID
 
-from dynameter.billing.balance import Opening
-from dynameter.billing.customer import Customer
-from dynameter.billing.entitlement import Entitlement, Grant, Owner, UsageReset
-from dynameter.billing.entitlement_rules import MAX_GRANTS
-from dynameter.billing.entitlement_store import EntitlementStore
-from dynameter.billing.feature import Feature
-from dynameter.billing.plan import EntitlementTemplate, EntitlementType, RateCard
-from dynameter.billing.standing import Seal
-from dynameter.billing.subscription import Subscription, SubscriptionItem, SubscriptionPhase
-from dynameter.billing.subscription_entitlements import SubscriptionEntitlements
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.entitlements.balance import Opening
+from dynameter.billing.entitlements.entitlement import Entitlement, Grant, Owner, UsageReset
+from dynameter.billing.entitlements.rules import MAX_GRANTS
+from dynameter.billing.entitlements.standing import Seal
+from dynameter.billing.entitlements.store import EntitlementStore
+from dynameter.billing.features.feature import Feature
+from dynameter.billing.plans.plan import EntitlementTemplate, EntitlementType, RateCard
+from dynameter.billing.subscriptions.entitlements import SubscriptionEntitlements
+from dynameter.billing.subscriptions.subscription import Subscription, SubscriptionItem, SubscriptionPhase
 from dynameter.errors import AlreadyExists, VersionConflict
 from dynameter.runtime.catalog import Catalog, key
 from dynameter.runtime.settings import Settings

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dynameter.billing import feature_store
-from dynameter.billing.feature import Feature, compile_filters
-from dynameter.billing.feature_store import FeatureStore
+from dynameter.billing.features import store as feature_store
+from dynameter.billing.features.feature import Feature, compile_filters
+from dynameter.billing.features.store import FeatureStore
 from dynameter.errors import AlreadyExists, NotFound, VersionConflict
 from dynameter.meters.meter import Meter
 from dynameter.meters.store import MeterStore

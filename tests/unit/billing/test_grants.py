@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dynameter.billing.entitlement import Grant, UsageReset
-from dynameter.billing.entitlement_records import grant_attributes, reset_attributes
+from dynameter.billing.entitlements.entitlement import Grant, UsageReset
+from dynameter.billing.entitlements.records import grant_attributes, reset_attributes
 from dynameter.clock import render
 from tests.unit.billing.entitlement_world import SUBJECT, Rights
 from tests.unit.billing.entitlement_world import rights as workspace_rights

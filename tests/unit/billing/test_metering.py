@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from dynameter.billing.customer import Customer
-from dynameter.billing.feature import Feature, compile_filters
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.features.feature import Feature, compile_filters
 from dynameter.billing.metering import BillingUsage
 from dynameter.errors import Unavailable
 from dynameter.meters.meter import Aggregation, Generation, Meter

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynameter.billing.plan import (
+from dynameter.billing.plans.plan import (
     EntitlementTemplate,
     EntitlementType,
     PaymentTerm,
@@ -16,9 +16,9 @@ from dynameter.billing.plan import (
     PlanDraft,
     RateCard,
 )
-from dynameter.billing.plan_records import decode_phases, encode_phases
-from dynameter.billing.plan_rules import MAX_PLAN_BYTES, check_draft
-from dynameter.billing.price import (
+from dynameter.billing.plans.records import decode_phases, encode_phases
+from dynameter.billing.plans.rules import MAX_PLAN_BYTES, check_draft
+from dynameter.billing.pricing.price import (
     Commitments,
     Discounts,
     FlatPrice,
@@ -28,7 +28,7 @@ from dynameter.billing.price import (
     TierMode,
     UnitPrice,
 )
-from dynameter.billing.price_rules import are_aligned
+from dynameter.billing.pricing.rules import are_aligned
 
 amounts = st.decimals(min_value=0, max_value=10**19, places=18, allow_nan=False, allow_infinity=False)
 texts = st.text(max_size=8)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynameter.billing.money import UnknownCurrency, minor_digits, round_amount
-from dynameter.billing.price import (
+from dynameter.billing.pricing.money import UnknownCurrency, minor_digits, round_amount
+from dynameter.billing.pricing.price import (
     Commitments,
     Discounts,
     FlatPrice,
@@ -21,7 +21,7 @@ from dynameter.billing.price import (
     TierMode,
     UnitPrice,
 )
-from dynameter.billing.rating import Rated, rate
+from dynameter.billing.pricing.rating import Rated, rate
 
 D = Decimal
 TIERS = (

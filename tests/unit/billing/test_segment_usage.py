@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynameter.billing.feature import Feature, compile_filters
-from dynameter.billing.segment_sums import stretches
-from dynameter.billing.segment_usage import MAX_STRETCHES, SegmentUsage
+from dynameter.billing.entitlements.segment_sums import stretches
+from dynameter.billing.entitlements.segment_usage import MAX_STRETCHES, SegmentUsage
+from dynameter.billing.features.feature import Feature, compile_filters
 from dynameter.errors import TooLarge
 from dynameter.events.event import Event
 from dynameter.meters.meter import Aggregation, Meter

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynameter import rfc3339
-from dynameter.billing.balance import Opening, Reset, Segment, burn_down, change_points
-from dynameter.billing.entitlement import Balance, Entitlement, Grant, UsageReset
-from dynameter.billing.plan import EntitlementType
-from dynameter.billing.standing import MAX_UNSEALED, Book, Seal, Standings
-from dynameter.billing.usage_periods import UsagePeriods
+from dynameter.billing.entitlements.balance import Opening, Reset, Segment, burn_down, change_points
+from dynameter.billing.entitlements.entitlement import Balance, Entitlement, Grant, UsageReset
+from dynameter.billing.entitlements.standing import MAX_UNSEALED, Book, Seal, Standings
+from dynameter.billing.entitlements.usage_periods import UsagePeriods
+from dynameter.billing.plans.plan import EntitlementType
 from tests.conftest import WORKSPACE, ManualClock
 
 D = Decimal

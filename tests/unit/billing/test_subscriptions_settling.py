@@ -13,12 +13,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dynameter.billing.customer import Customer
-from dynameter.billing.plan import EntitlementTemplate, EntitlementType, Phase, Plan, RateCard
-from dynameter.billing.subscription import PlanReference, Subscription, SubscriptionDraft, SubscriptionStatus, Timing
-from dynameter.billing.subscription_store import SubscriptionStore
-from dynameter.billing.subscriptions import SubscriptionService
-from dynameter.billing.timeline import overlap
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.plans.plan import EntitlementTemplate, EntitlementType, Phase, Plan, RateCard
+from dynameter.billing.subscriptions.service import SubscriptionService
+from dynameter.billing.subscriptions.store import SubscriptionStore
+from dynameter.billing.subscriptions.subscription import (
+    PlanReference,
+    Subscription,
+    SubscriptionDraft,
+    SubscriptionStatus,
+    Timing,
+)
+from dynameter.billing.subscriptions.timeline import overlap
 from dynameter.errors import DynameterError, NotFound, Unavailable, VersionConflict
 from dynameter.runtime.catalog import Catalog, Item, key
 from dynameter.runtime.settings import Settings

@@ -7,9 +7,9 @@ from itertools import count, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynameter.billing.plan import Phase, RateCard
-from dynameter.billing.subscription import Subscription, SubscriptionPhase
-from dynameter.billing.timeline import current_period, current_phase, cycle_at, end_at, lay_out, overlap
+from dynameter.billing.plans.plan import Phase, RateCard
+from dynameter.billing.subscriptions.subscription import Subscription, SubscriptionPhase
+from dynameter.billing.subscriptions.timeline import current_period, current_phase, cycle_at, end_at, lay_out, overlap
 from dynameter.clock import HOUR_US
 
 YEAR_US = 365 * 24 * HOUR_US

@@ -12,12 +12,12 @@ from typing import Any
 from dynameter.errors import Unavailable
 from dynameter.events.event import Event, EventDraft, Outcome, Status
 from dynameter.events.identity import to_event
-from dynameter.gateway.books import BookStore
 from dynameter.gateway.plan import MeterType, Plan
-from dynameter.gateway.quota import month_of
-from dynameter.gateway.quota_meters import LiveUsage
-from dynameter.gateway.quotas import QuotaService
-from dynameter.gateway.reservation import Book, BookKey
+from dynameter.gateway.quotas.books import BookStore
+from dynameter.gateway.quotas.meters import LiveUsage
+from dynameter.gateway.quotas.quota import month_of
+from dynameter.gateway.quotas.reservation import Book, BookKey
+from dynameter.gateway.quotas.service import QuotaService
 from dynameter.runtime.settings import Settings
 from dynameter.usage.windows import Window
 from tests.conftest import WORKSPACE, ManualClock

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynameter.gateway.books import BookStore, _decode, _encode
 from dynameter.gateway.plan import MeterType
-from dynameter.gateway.reservation import Book, BookKey, Entry, Hold, ReservationId, Settling
+from dynameter.gateway.quotas.books import BookStore, _decode, _encode
+from dynameter.gateway.quotas.reservation import Book, BookKey, Entry, Hold, ReservationId, Settling
 from dynameter.runtime.settings import Settings
 from dynameter.usage.windows import Window
 from tests.conftest import WORKSPACE

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynameter.clock import render
-from dynameter.gateway import quota
 from dynameter.gateway.plan import EnforceMode, MeterType, Plan
-from dynameter.gateway.quota import QuotaLevel
+from dynameter.gateway.quotas import quota
+from dynameter.gateway.quotas.quota import QuotaLevel
 from dynameter.rfc3339 import parse
 
 PLAN = Plan(workspace="w", id="p", name="P", requests_per_month=100, quota_grace_pct=Decimal(0))

@@ -10,7 +10,7 @@ import pytest
 
 from dynameter.errors import AlreadyExists, NotFound
 from dynameter.gateway.plan import MeterType
-from dynameter.gateway.quota_meters import SETTLED_USAGE_LIFE_US, LiveUsage, QuotaMeters
+from dynameter.gateway.quotas.meters import SETTLED_USAGE_LIFE_US, LiveUsage, QuotaMeters
 from dynameter.gateway.usage import QUOTA_METERS, REQUESTS_METER, UNITS_METER
 from dynameter.meters.meter import Generation, Meter, MeterDraft
 from dynameter.rfc3339 import parse

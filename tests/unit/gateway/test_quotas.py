@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from dynameter.errors import AlreadyExists, NotFound, Unavailable
-from dynameter.gateway import quotas
 from dynameter.gateway.plan import EnforceMode, MeterType, Plan
-from dynameter.gateway.quota_meters import LiveUsage
-from dynameter.gateway.quotas import Actual, Commit, TooManyReservations
-from dynameter.gateway.reservation import SOURCE
+from dynameter.gateway.quotas import service as quotas
+from dynameter.gateway.quotas.meters import LiveUsage
+from dynameter.gateway.quotas.reservation import SOURCE
+from dynameter.gateway.quotas.service import Actual, Commit, TooManyReservations
 from dynameter.runtime.settings import Settings
 from tests.conftest import WORKSPACE, ManualClock
 from tests.unit.gateway.books_bench import DEADLINE_US, USER, Bench, Killed
@@ -86,7 +86,7 @@ def test_a_plan_without_a_limit_grants_without_reading_usage(bench: Bench) -> No
 
 
 def test_only_so_many_reservations_are_open_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dynameter.gateway.books.MAX_OPEN", 2)
+    monkeypatch.setattr("dynameter.gateway.quotas.books.MAX_OPEN", 2)
     monkeypatch.setattr(quotas, "MAX_OPEN", 2)
     bench.reserve()
     bench.reserve()

@@ -22,12 +22,12 @@ from dynameter.errors import DynameterError
 from dynameter.events.history import EventHistory
 from dynameter.events.intake import Intake
 from dynameter.events.store import EventStore, decode_item
-from dynameter.gateway.books import BookStore
 from dynameter.gateway.plan import MeterType, Plan
-from dynameter.gateway.quota import month_of
-from dynameter.gateway.quota_meters import LiveUsage
-from dynameter.gateway.quotas import Actual, QuotaService
-from dynameter.gateway.reservation import SOURCE, Book, BookKey, Hold
+from dynameter.gateway.quotas.books import BookStore
+from dynameter.gateway.quotas.meters import LiveUsage
+from dynameter.gateway.quotas.quota import month_of
+from dynameter.gateway.quotas.reservation import SOURCE, Book, BookKey, Hold
+from dynameter.gateway.quotas.service import Actual, QuotaService
 from dynameter.runtime.settings import EventWrites, Settings
 from dynameter.usage.windows import Window
 from local.template import Template

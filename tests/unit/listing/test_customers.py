@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dynameter.billing.customer import CustomerDraft
-from dynameter.billing.customers import CustomerService
+from dynameter.billing.customers.customer import CustomerDraft
+from dynameter.billing.customers.service import CustomerService
 from tests.unit.listing.conftest import Desk
 
 V1, V2, V3 = "GET /api/v1/events", "GET /api/v2/events", "GET /v3/openmeter/events"

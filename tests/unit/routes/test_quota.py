@@ -9,7 +9,7 @@ import pytest
 
 from dynameter.clock import render
 from dynameter.events.history import EventHistory
-from dynameter.gateway.quota_meters import LiveUsage
+from dynameter.gateway.quotas.meters import LiveUsage
 from dynameter.gateway.usage import REQUESTS_METER
 from dynameter.meters.meter import Aggregation, MeterDraft
 from dynameter.runtime.settings import Settings

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from dynameter.billing.customer import Customer
-from dynameter.billing.feature import Feature
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.features.feature import Feature
 from dynameter.billing.thresholds.crossing import Crossing, Standing, find_crossings
 from dynameter.billing.thresholds.rule import Rule, Threshold, ThresholdType
 from dynameter.usage.windows import Window

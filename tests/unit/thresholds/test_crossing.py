@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynameter.billing.entitlement import Balance
+from dynameter.billing.entitlements.entitlement import Balance
 from dynameter.billing.thresholds.crossing import Standing, crossing_id, find_crossings, is_crossed
 from dynameter.billing.thresholds.rule import Threshold, ThresholdType
 from tests.unit.thresholds.conftest import CUSTOMER, FEATURE, NOW_US, PERIOD, rule, threshold

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dynameter.billing.customer import Customer
+from dynameter.billing.customers.customer import Customer
 from dynameter.errors import NotFound
 from dynameter.events.event import Event
 from dynameter.meters.meter import Meter

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dynameter.access.principal import BILLING_READ, BILLING_WRITE
-from dynameter.billing.price import Tier, TieredPrice, TierMode
+from dynameter.billing.pricing.price import Tier, TieredPrice, TierMode
 from dynameter.dialects.dynameter import invoice_pages
 from dynameter.dialects.openmeter_v1 import invoices as v1
 from dynameter.dialects.openmeter_v1.problems import problem as v1_problem

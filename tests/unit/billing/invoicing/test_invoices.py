@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from dynameter.billing.invoicing.invoice import Invoice, InvoiceStatus, LineKind
-from dynameter.billing.plan import PaymentTerm, RateCard
-from dynameter.billing.price import Commitments, FlatPrice
+from dynameter.billing.plans.plan import PaymentTerm, RateCard
+from dynameter.billing.pricing.price import Commitments, FlatPrice
 from dynameter.errors import InvalidInput, NotFound, Unavailable
 from tests.conftest import WORKSPACE
 from tests.unit.billing.invoicing.world import MemoryInvoices, World, at, ended, metered

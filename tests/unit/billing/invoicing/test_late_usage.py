@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from dynameter.billing.invoicing.charges import schedule
 from dynameter.billing.invoicing.invoice import NOTHING, Invoice, InvoiceStatus, Line, LineKind, sum_figures
-from dynameter.billing.price import FlatPrice, PackagePrice, Price, Tier, TieredPrice, TierMode, UnitPrice
-from dynameter.billing.rating import rate
+from dynameter.billing.pricing.price import FlatPrice, PackagePrice, Price, Tier, TieredPrice, TierMode, UnitPrice
+from dynameter.billing.pricing.rating import rate
 from dynameter.clock import render
 from dynameter.errors import InvalidInput
 from tests.conftest import WORKSPACE

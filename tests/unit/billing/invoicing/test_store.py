@@ -12,8 +12,8 @@ import pytest
 from dynameter.billing.invoicing.invoice import Invoice, InvoiceStatus, SequenceTaken
 from dynameter.billing.invoicing.service import InvoiceService
 from dynameter.billing.invoicing.store import InvoiceStore
-from dynameter.billing.plan import PaymentTerm, RateCard
-from dynameter.billing.price import (
+from dynameter.billing.plans.plan import PaymentTerm, RateCard
+from dynameter.billing.pricing.price import (
     Commitments,
     Discounts,
     FlatPrice,

@@ -10,14 +10,14 @@ from typing import Any
 
 from ulid import ULID
 
-from dynameter.billing.customer import Customer
-from dynameter.billing.feature import Feature
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.features.feature import Feature
 from dynameter.billing.invoicing.invoice import Invoice, SequenceTaken
 from dynameter.billing.invoicing.provider import BillingProvider, Sandbox
 from dynameter.billing.invoicing.service import InvoiceService, InvoiceStore
-from dynameter.billing.plan import RateCard
-from dynameter.billing.price import Price, UnitPrice
-from dynameter.billing.subscription import Subscription, SubscriptionItem, SubscriptionPhase
+from dynameter.billing.plans.plan import RateCard
+from dynameter.billing.pricing.price import Price, UnitPrice
+from dynameter.billing.subscriptions.subscription import Subscription, SubscriptionItem, SubscriptionPhase
 from dynameter.clock import from_datetime
 from dynameter.errors import NotFound, VersionConflict
 from tests.conftest import WORKSPACE, ManualClock

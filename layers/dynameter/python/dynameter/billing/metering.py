@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol
 
-from dynameter.billing.customer import Customer
-from dynameter.billing.feature import Feature
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.features.feature import Feature
 from dynameter.errors import Unavailable
 from dynameter.filters import Filter, Operator, condition
 from dynameter.meters.meter import Aggregation, Meter

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from dynameter import rfc3339
-from dynameter.billing.subscription import Timing
+from dynameter.billing.subscriptions.subscription import Timing
 from dynameter.dialects.bodies import MAX_REPORTED_FIELDS, refuse
 from dynameter.errors import AlreadyExists, FieldError, InvalidInput
 from dynameter.meters.quantity import UnusableQuantity, parse_quantity

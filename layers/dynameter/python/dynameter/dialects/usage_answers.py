@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from dynameter.billing.customer import Customer
+from dynameter.billing.customers.customer import Customer
 from dynameter.dialects.bodies import refuse
 from dynameter.dialects.csv import csv_response
 from dynameter.errors import FieldError, InvalidInput, NotFound, TooLarge
@@ -48,7 +48,7 @@ def find_live(request: Request, meters: MeterService, id_or_slug: str) -> Meter:
 
 
 class Customers(Protocol):
-    """What is needed of ``dynameter.billing.customers.CustomerService``."""
+    """What is needed of ``dynameter.billing.customers.service.CustomerService``."""
 
     def named(self, workspace: str, ids: Collection[str]) -> tuple[Customer, ...]:
         """The customers of these ids, deleted or not; NotFound for one that is unknown."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from dynameter.billing.customer import Customer
+from dynameter.billing.customers.customer import Customer
 from dynameter.errors import NotFound
 from dynameter.events.event import Event
 from dynameter.events.listing import EventLister, Listing, ListingQuery
@@ -33,7 +33,7 @@ class Events(Protocol):
 
 
 class Customers(Protocol):
-    """What is needed of ``dynameter.billing.customers.CustomerService``."""
+    """What is needed of ``dynameter.billing.customers.service.CustomerService``."""
 
     def owners(self, workspace: str, subjects: Collection[str]) -> dict[str, str]:
         """The ids of the live customers that these subjects belong to, by subject."""

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from dynameter.billing.money import WORKING, round_amount
 from dynameter.billing.period import boundary, period_at, read_cadence
-from dynameter.billing.plan import PaymentTerm
-from dynameter.billing.price import FlatPrice, Price
-from dynameter.billing.subscription import Subscription, SubscriptionItem
-from dynameter.billing.timeline import cycle_at
+from dynameter.billing.plans.plan import PaymentTerm
+from dynameter.billing.pricing.money import WORKING, round_amount
+from dynameter.billing.pricing.price import FlatPrice, Price
+from dynameter.billing.subscriptions.subscription import Subscription, SubscriptionItem
+from dynameter.billing.subscriptions.timeline import cycle_at
 from dynameter.errors import TooLarge
 from dynameter.usage.windows import Window
 

@@ -8,18 +8,18 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Protocol
 
-from dynameter.billing.customer import Customer
-from dynameter.billing.feature import Feature
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.features.feature import Feature
 from dynameter.billing.invoicing.charges import Charge, ChargeKey, schedule
 from dynameter.billing.invoicing.invoice import NOTHING, Invoice, Line
 from dynameter.billing.invoicing.ledger import Ledger, credit_of, find_changed, fold, line_of
-from dynameter.billing.subscription import Subscription
-from dynameter.billing.timeline import cycle_at
+from dynameter.billing.subscriptions.subscription import Subscription
+from dynameter.billing.subscriptions.timeline import cycle_at
 from dynameter.deadline import carry
 
 
 class Features(Protocol):
-    """What is needed of ``dynameter.billing.features.FeatureService``."""
+    """What is needed of ``dynameter.billing.features.service.FeatureService``."""
 
     def get(self, workspace: str, feature_id: str) -> Feature:
         """The feature of that id, archived or not. Raises NotFound."""

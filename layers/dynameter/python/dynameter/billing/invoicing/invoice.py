@@ -8,9 +8,9 @@ from decimal import Decimal
 from enum import Enum
 
 from dynameter.billing.invoicing.charges import ChargeKey
-from dynameter.billing.money import WORKING
-from dynameter.billing.plan import RateCard
-from dynameter.billing.rating import Detail
+from dynameter.billing.plans.plan import RateCard
+from dynameter.billing.pricing.money import WORKING
+from dynameter.billing.pricing.rating import Detail
 from dynameter.errors import VersionConflict
 from dynameter.usage.windows import Window
 

@@ -14,8 +14,8 @@ from decimal import Decimal
 from dynameter.billing.invoicing.charges import Charge, ChargeKey
 from dynameter.billing.invoicing.identity import derived_id
 from dynameter.billing.invoicing.invoice import NOTHING, Figures, Invoice, InvoiceStatus, Line, LineKind
-from dynameter.billing.money import WORKING, total
-from dynameter.billing.rating import Detail, DetailKind, Rated, rate
+from dynameter.billing.pricing.money import WORKING, total
+from dynameter.billing.pricing.rating import Detail, DetailKind, Rated, rate
 from dynameter.clock import render
 from dynameter.usage.windows import Window
 

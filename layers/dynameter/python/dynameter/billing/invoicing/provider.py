@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from dynameter.billing.customer import Customer
+from dynameter.billing.customers.customer import Customer
 from dynameter.billing.invoicing.invoice import Invoice, InvoiceStatus
 
 

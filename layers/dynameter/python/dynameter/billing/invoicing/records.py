@@ -8,8 +8,8 @@ from typing import Any
 
 from dynameter.billing.invoicing.charges import ChargeKey
 from dynameter.billing.invoicing.invoice import Figures, Invoice, InvoiceStatus, Line, LineKind, Recipient
-from dynameter.billing.plan_records import rate_card_record, read_rate_card
-from dynameter.billing.rating import Detail, DetailKind
+from dynameter.billing.plans.records import rate_card_record, read_rate_card
+from dynameter.billing.pricing.rating import Detail, DetailKind
 from dynameter.usage.windows import Window
 
 Record = dict[str, Any]

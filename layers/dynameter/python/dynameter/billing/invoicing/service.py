@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Protocol
 
 from dynameter import codec
-from dynameter.billing.customer import Customer
+from dynameter.billing.customers.customer import Customer
 from dynameter.billing.invoicing.charges import Charge
 from dynameter.billing.invoicing.drafting import Draft, Features, Metering
 from dynameter.billing.invoicing.identity import derived_id
@@ -26,8 +26,8 @@ from dynameter.billing.invoicing.invoice import (
 from dynameter.billing.invoicing.ledger import number_lines
 from dynameter.billing.invoicing.provider import BillingProvider
 from dynameter.billing.invoicing.records import line_record
-from dynameter.billing.subscription import Subscription
-from dynameter.billing.timeline import cycle_at
+from dynameter.billing.subscriptions.subscription import Subscription
+from dynameter.billing.subscriptions.timeline import cycle_at
 from dynameter.clock import Clock
 from dynameter.deadline import carry
 from dynameter.errors import FieldError, InvalidInput, NotFound, VersionConflict
@@ -42,7 +42,7 @@ _SHOWN_CHARACTERS = 64
 
 
 class Customers(Protocol):
-    """What is needed of ``dynameter.billing.customers.CustomerService``."""
+    """What is needed of ``dynameter.billing.customers.service.CustomerService``."""
 
     def get(self, workspace: str, customer_id: str) -> Customer:
         """The customer of that id, deleted or not. Raises NotFound."""
@@ -52,7 +52,7 @@ class Customers(Protocol):
 
 
 class Subscriptions(Protocol):
-    """What is needed of ``dynameter.billing.subscriptions.SubscriptionService``."""
+    """What is needed of ``dynameter.billing.subscriptions.service.SubscriptionService``."""
 
     def get(self, workspace: str, subscription_id: str) -> Subscription:
         """The subscription of that id. Raises NotFound."""

@@ -17,9 +17,9 @@ from enum import Enum
 from ulid import ULID
 
 from dynameter import codec
-from dynameter.billing.customer import Customer
-from dynameter.billing.entitlement import Balance
-from dynameter.billing.feature import Feature
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.entitlements.entitlement import Balance
+from dynameter.billing.features.feature import Feature
 from dynameter.billing.thresholds.rule import Rule, Threshold, ThresholdType
 from dynameter.meters.quantity import render_text
 from dynameter.usage.windows import Window

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dynameter.billing.customer import Customer
-from dynameter.billing.feature import Feature
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.features.feature import Feature
 from dynameter.billing.thresholds.crossing import Crossing, Standing, find_crossings
 from dynameter.billing.thresholds.rule import Rule
 from dynameter.billing.thresholds.touch import Touch
@@ -46,7 +46,7 @@ class Crossings(Protocol):
 
 
 class Customers(Protocol):
-    """What is needed of ``dynameter.billing.customers.CustomerService``."""
+    """What is needed of ``dynameter.billing.customers.service.CustomerService``."""
 
     def owners(self, workspace: str, subjects: Collection[str]) -> Mapping[str, str]:
         """The ids of the live customers that these subjects belong to, by subject."""
@@ -56,7 +56,7 @@ class Customers(Protocol):
 
 
 class Features(Protocol):
-    """What is needed of ``dynameter.billing.features.FeatureService``."""
+    """What is needed of ``dynameter.billing.features.service.FeatureService``."""
 
     def get(self, workspace: str, feature_id: str) -> Feature:
         """The feature of that id, archived or not. Raises NotFound."""

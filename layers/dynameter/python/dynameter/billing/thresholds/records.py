@@ -6,7 +6,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from dynameter.billing.entitlement import Balance
+from dynameter.billing.entitlements.entitlement import Balance
 from dynameter.billing.thresholds.crossing import Crossing, Named, Standing
 from dynameter.billing.thresholds.rule import Channel, Rule, Threshold, ThresholdType
 from dynameter.meters.quantity import render_text

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from dynameter.billing.customer import Customer
-from dynameter.billing.feature import Feature
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.features.feature import Feature
 from dynameter.billing.thresholds.crossing import Crossing
 from dynameter.billing.thresholds.limits import check_channel, check_rule
 from dynameter.billing.thresholds.rule import Channel, ChannelDraft, Rule, RuleDraft
@@ -23,14 +23,14 @@ T = TypeVar("T", Rule, Channel)
 
 
 class Features(Protocol):
-    """What is needed of ``dynameter.billing.features.FeatureService``."""
+    """What is needed of ``dynameter.billing.features.service.FeatureService``."""
 
     def find(self, workspace: str, id_or_key: str) -> Feature:
         """The feature of that id or key. Raises NotFound."""
 
 
 class Customers(Protocol):
-    """What is needed of ``dynameter.billing.customers.CustomerService``."""
+    """What is needed of ``dynameter.billing.customers.service.CustomerService``."""
 
     def find(self, workspace: str, id_or_key: str) -> Customer:
         """The customer of that id or key. Raises NotFound."""

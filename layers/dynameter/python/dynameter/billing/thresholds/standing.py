@@ -14,14 +14,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from dynameter.billing.customer import Customer
-from dynameter.billing.entitlement import Access, Entitlement, Owner
-from dynameter.billing.feature import Feature
+from dynameter.billing.customers.customer import Customer
+from dynameter.billing.entitlements.entitlement import Access, Entitlement, Owner
+from dynameter.billing.features.feature import Feature
 from dynameter.billing.period import Cadence, period_at
-from dynameter.billing.plan import EntitlementType
-from dynameter.billing.subscription import Subscription
+from dynameter.billing.plans.plan import EntitlementType
+from dynameter.billing.subscriptions.subscription import Subscription
+from dynameter.billing.subscriptions.timeline import current_period
 from dynameter.billing.thresholds.crossing import Standing
-from dynameter.billing.timeline import current_period
 from dynameter.clock import MINUTE_US, from_datetime
 from dynameter.errors import NotFound
 from dynameter.usage.windows import Window, load_zone
@@ -37,7 +37,7 @@ class Usage(Protocol):
 
 
 class Entitlements(Protocol):
-    """What is needed of ``dynameter.billing.entitlements.EntitlementService``."""
+    """What is needed of ``dynameter.billing.entitlements.service.EntitlementService``."""
 
     def find(self, owner: Owner, reference: str, at_us: int | None = None) -> Entitlement:
         """The owner's entitlement to the feature of that key in force then. Raises NotFound."""
@@ -47,7 +47,7 @@ class Entitlements(Protocol):
 
 
 class Subscriptions(Protocol):
-    """What is needed of ``dynameter.billing.subscription_store.SubscriptionStore``."""
+    """What is needed of ``dynameter.billing.subscriptions.store.SubscriptionStore``."""
 
     def of_customer(self, workspace: str, customer_id: str) -> tuple[Subscription, ...]:
         """Every subscription of the customer."""

@@ -19,10 +19,10 @@ from dynameter.dialects.apigate.problems import error_object, error_response
 from dynameter.dialects.usage_answers import STATE
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.gateway.plan import EnforceMode
-from dynameter.gateway.quota import BOOK_DIGITS, QuotaLevel, seconds_until
-from dynameter.gateway.quotas import Actual, QuotaAnswer, QuotaService, TooManyReservations
+from dynameter.gateway.quotas.quota import BOOK_DIGITS, QuotaLevel, seconds_until
+from dynameter.gateway.quotas.reservation import DEFAULT_TTL_S, MAX_RESERVED, MAX_TTL_S
+from dynameter.gateway.quotas.service import Actual, QuotaAnswer, QuotaService, TooManyReservations
 from dynameter.gateway.recording import ExchangeRecorder
-from dynameter.gateway.reservation import DEFAULT_TTL_S, MAX_RESERVED, MAX_TTL_S
 from dynameter.gateway.rules import check_user_id
 from dynameter.gateway.service import RouteService
 from dynameter.http.message import Request, Response

@@ -12,7 +12,7 @@ from html import escape
 
 from dynameter.billing.invoicing.invoice import Invoice, InvoiceStatus, Line
 from dynameter.billing.invoicing.service import InvoiceService
-from dynameter.billing.money import minor_digits
+from dynameter.billing.pricing.money import minor_digits
 from dynameter.clock import render
 from dynameter.dialects.csv import csv_response
 from dynameter.dialects.usage_answers import refuse_large

@@ -9,23 +9,26 @@ as they arrive, those before it by the rebuild.
 
 from __future__ import annotations
 
+from typing import Any
+
 from dynameter.clock import render
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.quantity import render_number
 from dynameter.meters.service import MeterService
-from dynameter.rebuild.progress import RebuildProgress
+from dynameter.rebuild.progress import MeterState, RebuildProgress
 
 
 def get_state(request: Request, meters: MeterService, rebuilds: RebuildProgress) -> Response:
     """GET state: 200; 404 where there is no meter of that slug or id."""
     meter = meters.find(request.principal.workspace, request.path["slug"])
-    state = rebuilds.state_of(meter)
-    return json_response(
-        200,
-        {
-            "generation": state.generation,
-            "state": "live" if state.is_live else "rebuilding",
-            "progress": render_number(state.progress),
-            "live_from": render(state.live_from_us),
-        },
-    )
+    return json_response(200, render_state(rebuilds.state_of(meter)))
+
+
+def render_state(state: MeterState) -> dict[str, Any]:
+    """The state as it is answered."""
+    return {
+        "generation": state.generation,
+        "state": "live" if state.is_live else "rebuilding",
+        "progress": render_number(state.progress),
+        "live_from": render(state.live_from_us),
+    }

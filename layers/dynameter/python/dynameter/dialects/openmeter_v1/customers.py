@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dynameter.billing.customer import Customer, CustomerDraft
-from dynameter.billing.customers import CustomerOrder, CustomerService
+from dynameter.billing.customers.customer import Customer, CustomerDraft
+from dynameter.billing.customers.service import CustomerOrder, CustomerService
 from dynameter.clock import render
 from dynameter.dialects.bodies import read_body, renamed_fields
 from dynameter.dialects.openmeter_v1.lists import page_response, read_page

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from dynameter.billing.entitlement import (
+from dynameter.billing.entitlements.entitlement import (
     Access,
     Entitlement,
     EntitlementDraft,
@@ -18,9 +18,9 @@ from dynameter.billing.entitlement import (
     MeasureFrom,
     ResetDraft,
 )
-from dynameter.billing.grants import next_recurrence
-from dynameter.billing.plan import EntitlementType
-from dynameter.billing.usage_periods import current_period
+from dynameter.billing.entitlements.grants import next_recurrence
+from dynameter.billing.entitlements.usage_periods import current_period
+from dynameter.billing.plans.plan import EntitlementType
 from dynameter.clock import render
 from dynameter.dialects.bodies import Instant
 from dynameter.meters.quantity import UnusableQuantity, parse_quantity, render_number

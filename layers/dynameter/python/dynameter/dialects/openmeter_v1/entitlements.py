@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dynameter.billing.entitlement import Entitlement, Owner
-from dynameter.billing.entitlements import EntitlementService
-from dynameter.billing.grants import GrantService
+from dynameter.billing.entitlements.entitlement import Entitlement, Owner
+from dynameter.billing.entitlements.grants import GrantService
+from dynameter.billing.entitlements.service import EntitlementService
 from dynameter.clock import Clock
 from dynameter.dialects.bodies import read_body, refuse, renamed_fields
 from dynameter.dialects.openmeter_v1.entitlement_wire import (

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dynameter.billing.feature import Feature, FeatureDraft
-from dynameter.billing.features import FeatureOrder, FeatureService
+from dynameter.billing.features.feature import Feature, FeatureDraft
+from dynameter.billing.features.service import FeatureOrder, FeatureService
 from dynameter.clock import render
 from dynameter.dialects.bodies import read_body, refuse, renamed_fields
 from dynameter.dialects.openmeter_v1.lists import page_response, read_page

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynameter.billing.balance import Segment
-from dynameter.billing.entitlement import Entitlement
-from dynameter.billing.grants import GrantService, UsageWindow
-from dynameter.billing.money import WORKING, total
-from dynameter.billing.standing import UsageBetween
+from dynameter.billing.entitlements.balance import Segment
+from dynameter.billing.entitlements.entitlement import Entitlement
+from dynameter.billing.entitlements.grants import GrantService, UsageWindow
+from dynameter.billing.entitlements.standing import UsageBetween
+from dynameter.billing.pricing.money import WORKING, total
 from dynameter.clock import render
 from dynameter.dialects.openmeter_v1.entitlement_wire import render_balances
 from dynameter.dialects.parameters import read_choice, read_instant, refuse_parameter

@@ -7,7 +7,7 @@ from typing import Any
 
 from dynameter.billing.invoicing.identity import derived_id
 from dynameter.billing.invoicing.invoice import Figures, Invoice, InvoiceStatus, Line, LineKind, Recipient
-from dynameter.billing.rating import Detail, DetailKind
+from dynameter.billing.pricing.rating import Detail, DetailKind
 from dynameter.clock import render
 from dynameter.dialects.openmeter_v1.customers import ADDRESS_NAMES
 from dynameter.dialects.openmeter_v1.rate_cards import render_discounts, render_price

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dynameter.billing.plan import Plan, PlanDraft, PlanStatus, SettlementMode
-from dynameter.billing.plans import PlanOrder, PlanService
+from dynameter.billing.plans.plan import Plan, PlanDraft, PlanStatus, SettlementMode
+from dynameter.billing.plans.service import PlanOrder, PlanService
 from dynameter.clock import Clock, render
 from dynameter.dialects.billing_fields import renamed, worded
 from dynameter.dialects.bodies import read_body

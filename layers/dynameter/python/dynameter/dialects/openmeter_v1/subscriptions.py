@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dynameter.billing.customers import CustomerService
-from dynameter.billing.plan import SettlementMode
-from dynameter.billing.subscription import (
+from dynameter.billing.customers.service import CustomerService
+from dynameter.billing.plans.plan import SettlementMode
+from dynameter.billing.subscriptions.service import SubscriptionService
+from dynameter.billing.subscriptions.subscription import (
     PlanReference,
     Subscription,
     SubscriptionDraft,
@@ -16,8 +17,7 @@ from dynameter.billing.subscription import (
     SubscriptionPhase,
     Timing,
 )
-from dynameter.billing.subscriptions import SubscriptionService
-from dynameter.billing.timeline import current_period, cycle_at
+from dynameter.billing.subscriptions.timeline import current_period, cycle_at
 from dynameter.clock import Clock, render
 from dynameter.dialects.billing_fields import AnyTiming, worded
 from dynameter.dialects.bodies import Instant, read_body, refuse

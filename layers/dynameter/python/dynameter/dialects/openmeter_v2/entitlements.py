@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dynameter.billing.entitlement import Entitlement, EntitlementDraft, Owner
+from dynameter.billing.entitlements.entitlement import Entitlement, EntitlementDraft, Owner
 from dynameter.dialects.openmeter_v1.entitlement_wire import (
     Amount,
     EntitlementCreate,

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from dynameter.billing.customer import ADDRESS_FIELDS, Customer, CustomerDraft
-from dynameter.billing.customers import CustomerOrder, CustomerService
+from dynameter.billing.customers.customer import ADDRESS_FIELDS, Customer, CustomerDraft
+from dynameter.billing.customers.service import CustomerOrder, CustomerService
 from dynameter.clock import render
 from dynameter.dialects.bodies import read_body, renamed_fields
 from dynameter.dialects.openmeter_v3.filters import StringFilter, read_filters

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dynameter.billing.access_query import AccessQuery, CustomerAccess, FeatureAccess
-from dynameter.billing.entitlement import Access
-from dynameter.billing.entitlements import EntitlementService
+from dynameter.billing.entitlements.access_query import AccessQuery, CustomerAccess, FeatureAccess
+from dynameter.billing.entitlements.entitlement import Access
+from dynameter.billing.entitlements.service import EntitlementService
 from dynameter.clock import render
 from dynameter.dialects.bodies import read_body
 from dynameter.dialects.openmeter_v3.customers import render_customer

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from dynameter.billing.features import FeatureService
-from dynameter.billing.plan import Phase, Plan, PlanDraft
-from dynameter.billing.plans import MAX_FEATURES_ASKED, PlanOrder, PlanService
+from dynameter.billing.features.service import FeatureService
+from dynameter.billing.plans.plan import Phase, Plan, PlanDraft
+from dynameter.billing.plans.service import MAX_FEATURES_ASKED, PlanOrder, PlanService
 from dynameter.clock import Clock, render
 from dynameter.dialects.billing_fields import renamed, worded
 from dynameter.dialects.bodies import read_body, refuse

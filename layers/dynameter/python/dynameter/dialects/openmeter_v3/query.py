@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dynameter.billing.customer import Customer
+from dynameter.billing.customers.customer import Customer
 from dynameter.clock import render
 from dynameter.dialects.bodies import Instant, read_body, refuse, renamed_fields
 from dynameter.dialects.csv import prefers_csv

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from dynameter.billing.plan import EntitlementTemplate, EntitlementType, PaymentTerm, Phase, RateCard
-from dynameter.billing.price import (
+from dynameter.billing.plans.plan import EntitlementTemplate, EntitlementType, PaymentTerm, Phase, RateCard
+from dynameter.billing.pricing.price import (
     Commitments,
     Discounts,
     FlatPrice,

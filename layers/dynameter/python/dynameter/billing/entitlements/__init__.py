@@ -1,0 +1,1 @@
+"""Entitlements: what customers may use."""

@@ -1,0 +1,1 @@
+"""Prices, rating and money."""

@@ -1,0 +1,1 @@
+"""Subscriptions: customers on plans."""

@@ -1,0 +1,1 @@
+"""Quotas: what users' plans let them do."""

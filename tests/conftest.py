@@ -19,10 +19,14 @@ from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.settings import EventWrites, Settings
 from local.engine import embedded
 from local.template import ROOT, Template, create_tables
+from tests.documented import UNDOCUMENTED, watch
+from tests.policies import DENIED, acting_as, enforce
 
 WORKSPACE = "00000000-0000-4000-8000-000000000001"
 OTHER_WORKSPACE = "00000000-0000-4000-8000-000000000002"
 ALL_SCOPES = "*"
+TEMPLATE = Template.load()
+FUNCTION_NAMES = {one.folder.name: one.name for one in TEMPLATE.functions()}
 
 ENGINES = pytest.StashKey[dict[str, str]]()
 """What the integration tests ran on: an engine's name to what came of it."""
@@ -30,6 +34,8 @@ ENGINES = pytest.StashKey[dict[str, str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ENGINES] = {}
+    enforce()
+    watch()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -115,13 +121,30 @@ def http_event(
 
 
 def load_function(name: str) -> ModuleType:
-    """Import functions/<name>/app.py afresh."""
+    """Import functions/<name>/app.py afresh; what its handler asks of AWS is judged by its policies."""
     spec = importlib.util.spec_from_file_location(f"functions_{name}_app", ROOT / "functions" / name / "app.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    module.handler = acting_as(FUNCTION_NAMES[name], module.handler)  # type: ignore[attr-defined]
     return module
+
+
+@pytest.fixture(autouse=True)
+def policies_allow() -> Iterator[None]:
+    """No function under test did what the template does not allow it."""
+    DENIED.clear()
+    yield
+    assert DENIED == []
+
+
+@pytest.fixture(autouse=True)
+def answers_are_documented() -> Iterator[None]:
+    """No function under test was asked or answered what the OpenAPI documents do not say."""
+    UNDOCUMENTED.clear()
+    yield
+    assert UNDOCUMENTED == []
 
 
 @pytest.fixture
@@ -137,14 +160,13 @@ def context() -> LambdaContext:
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """Moto with the template's empty tables; the functions' environment points at it."""
-    template = Template.load()
     with embedded():
-        for name, value in template.functions()[0].environment.items():
+        for name, value in TEMPLATE.functions()[0].environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("EVENT_WRITES", EventWrites.PUT.value)
         monkeypatch.setenv("CLOCK_SKEW_MS", "0")
         found = Settings.from_env(os.environ)
-        create_tables(create_client(found), template)
+        create_tables(create_client(found), TEMPLATE)
         yield found
 
 

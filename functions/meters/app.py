@@ -19,6 +19,7 @@ from dynameter.corrections.preview import Previewer
 from dynameter.corrections.service import VoidService
 from dynameter.corrections.store import VoidStore
 from dynameter.dialects.dynameter import explain
+from dynameter.dialects.dynameter import rebuild as meter_rebuild
 from dynameter.dialects.dynameter import recount as meter_recount
 from dynameter.dialects.dynameter import state as meter_state
 from dynameter.dialects.dynameter import voids as event_voids
@@ -46,6 +47,7 @@ from dynameter.http.message import Request, Response
 from dynameter.meters.service import MeterService
 from dynameter.meters.store import MeterStore
 from dynameter.rebuild.progress import RebuildProgress
+from dynameter.rebuild.request import RebuildService
 from dynameter.rebuild.store import JobStore
 from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.dynamodb import create_client
@@ -134,6 +136,14 @@ def rebuilds() -> RebuildProgress:
 
 
 @lru_cache(maxsize=1)
+def rebuild_service() -> RebuildService:
+    """Rebuilds that people ask for."""
+    settings, client = storage()
+    rows = UsageStore(client, settings.usage_table)
+    return RebuildService(services()[0], rows, _clock, settings.event_retention_days)
+
+
+@lru_cache(maxsize=1)
 def voids() -> VoidService:
     """The voids of events."""
     settings, client = storage()
@@ -199,6 +209,12 @@ def _recount() -> Endpoint:
     )
 
 
+def _rebuild() -> Endpoint:
+    return Endpoint(
+        METERS_WRITE, lambda request: meter_rebuild.rebuild_meter(request, rebuild_service(), rebuilds()), v1_problem
+    )
+
+
 def _subjects(scope: str, answer: _Subjects) -> Endpoint:
     return Endpoint(scope, lambda request: answer(request, subjects()), v1_problem)
 
@@ -244,6 +260,7 @@ ROUTES: Mapping[str, Endpoint] = {
         lambda request, found: meter_state.get_state(request, found, rebuilds()), v1_problem
     ),
     "POST /v1/{workspace_id}/meters/{slug}/recount": _recount(),
+    "POST /v1/{workspace_id}/meters/{slug}/rebuild": _rebuild(),
     "POST /v1/{workspace_id}/voids": _voids(METERS_WRITE, event_voids.create_void),
     "GET /v1/{workspace_id}/voids": _voids(USAGE_READ, event_voids.list_voids),
     "GET /v1/{workspace_id}/voids/{void_id}": _voids(USAGE_READ, event_voids.get_void),

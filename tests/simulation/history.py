@@ -19,6 +19,7 @@ METER = "GET /api/v1/meters/{meterIdOrSlug}"
 REGROUP = "PUT /api/v1/meters/{meterIdOrSlug}"
 VOIDS = "/v1/{workspace_id}/voids"
 RECOUNT = "POST /v1/{workspace_id}/meters/{slug}/recount"
+REBUILD = "POST /v1/{workspace_id}/meters/{slug}/rebuild"
 EXPLAIN = "GET /v1/{workspace_id}/events/explain"
 _IN_WORKSPACE = {"workspace_id": WORKSPACE}
 
@@ -139,6 +140,13 @@ class History:
         body = {"from": "2026-01-14T00:00:00Z", "to": "2026-01-15T00:00:00Z", "repair": True}
         answer = self.world.ask("meters", RECOUNT, path={**_IN_WORKSPACE, "slug": meter.slug}, body=body)
         assert answer.status in (200, 202, 409), answer.text
+
+    def _rebuild(self, step: does.Rebuild) -> None:
+        if not self.meters:
+            return
+        slug = self.meters[step.meter % len(self.meters)].slug
+        answer = self.world.ask("meters", REBUILD, path={**_IN_WORKSPACE, "slug": slug}, body={"restart": step.restart})
+        assert answer.status in (202, 409), answer.text
 
     # ---- voids
 

@@ -76,6 +76,14 @@ class Repair:
 
 
 @dataclass
+class Rebuild:
+    """Have a meter counted anew; ``restart`` gives up a rebuild that is under way."""
+
+    meter: int
+    restart: bool
+
+
+@dataclass
 class Deliver:
     """Bring a batch of a stream; where it fails, it comes again as it was or (``bisect``) in halves."""
 
@@ -180,6 +188,7 @@ _KINDS: tuple[tuple[Any, int], ...] = (
     (VoidFilter, 1),
     (Unvoid, 4),
     (Repair, 2),
+    (Rebuild, 2),
     (CatchUp, 4),
     (Fail, 18),
     (Resume, 8),
@@ -247,6 +256,8 @@ def _random_step(random: Random, kind: Any) -> Any:
         return make(random)
     if kind is Regroup:
         return Regroup(random.randint(0, 3), list(random.choice(GROUP_KEYS)))
+    if kind is Rebuild:
+        return Rebuild(random.randint(0, 3), random.random() < 0.5)
     if kind is Void:
         return Void(random.randint(0, 20), random.randint(1, 4))
     if kind is VoidFilter:

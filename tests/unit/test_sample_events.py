@@ -2,101 +2,62 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from local.template import ROOT, Template
-from tests.conftest import load_function
+from tests.samples.payloads import ANSWERS, FOLDER, FUNCTIONS, NEEDS, SAMPLES, Sample
+from tests.samples.world import World
 
 if TYPE_CHECKING:
     from dynameter.runtime.settings import Settings
-    from tests.conftest import LambdaContext
 
-FILES = sorted((ROOT / "events").iterdir())
-FOLDERS = {one.folder.name: one for one in Template.load().functions()}
-ROUTED = {route.function for route in Template.load().routes()}
-
-NAMES_A_THING = (
-    "{meterIdOrSlug}",
-    "{meterId}",
-    "{key_id}",
-    "{subjectIdOrKey}",
-    "/events/explain",
-    "{void_id}",
-    "{slug}",
-    "/admin/routes/{id}",
-    "/admin/plans/{id}",
-    "/quota/commit",
-    "{customerIdOrKey}",
-    "{customerId}",
-    "{featureIdOrKey}",
-    "{invoiceId}",
-    "/invoices/{invoice}",
-    "/invoices/invoice",
-    "{featureId}",
-    "{ruleId}",
-    "{channelId}",
-    "{eventId}",
-    "{grantId}",
-)
-"""Routes about a thing that is not there in empty tables."""
-
-BEFORE = {"routes-record-meter-events": "routes-set-user-plan"}
-"""Samples that only an earlier one makes possible."""
+NAMES = {sample.name for sample in SAMPLES}
 
 
-def folder_of(path: Path) -> str:
-    return path.name.partition("-")[0]
+@pytest.fixture(scope="module")
+def world() -> World:
+    """The functions, imported once: they see each test's tables under the same names."""
+    return World()
 
 
-def samples(*, routed: bool) -> list[Any]:
-    return [
-        pytest.param(path, id=path.stem)
-        for path in FILES
-        if folder_of(path) in FOLDERS and (FOLDERS[folder_of(path)].name in ROUTED) is routed
-    ]
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.name)
 def test_a_sample_is_named_after_its_function_and_case(path: Path) -> None:
+    function, _, case = path.stem.partition("-")
+
     assert path.suffix == ".json"
-    assert folder_of(path) in FOLDERS
-    assert path.stem.partition("-")[2]
+    assert function in FUNCTIONS
+    assert case
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", FUNCTIONS)
 def test_every_function_has_a_sample(folder: str) -> None:
-    assert [path for path in FILES if folder_of(path) == folder]
+    assert [sample for sample in SAMPLES if sample.folder == folder]
 
 
-@pytest.mark.parametrize("path", samples(routed=True))
-def test_a_request_is_answered(path: Path, settings: Settings, context: LambdaContext) -> None:
-    event = json.loads(path.read_text())
-    function = load_function(folder_of(path))
-    if path.stem in BEFORE:
-        function.handler(json.loads(path.with_stem(BEFORE[path.stem]).read_text()), context)
+@pytest.mark.parametrize("table", [NEEDS, ANSWERS], ids=["needs", "answers"])
+def test_what_is_said_of_samples_is_said_once_and_of_samples_that_are_there(table: dict[object, list[str]]) -> None:
+    named = [name for names in table.values() for name in names]
 
-    answer = function.handler(event, context)
+    assert sorted(named) == sorted(set(named) & NAMES)
 
-    missing = any(name in event["routeKey"] for name in NAMES_A_THING)
-    assert 200 <= answer["statusCode"] < 300 or (missing and answer["statusCode"] == 404), answer["body"]
+
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if one.is_request], ids=lambda one: one.name)
+def test_a_request_has_the_form_of_payload_2(sample: Sample) -> None:
+    event = sample.event()
+
     assert event["version"] == "2.0"
     assert event["requestContext"]["routeKey"] == event["routeKey"]
+    assert event["requestContext"]["http"]["path"] == event["rawPath"]
 
 
-@pytest.mark.parametrize("path", samples(routed=False))
-def test_another_event_is_taken(path: Path, settings: Settings, context: LambdaContext) -> None:
-    event = json.loads(path.read_text())
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda one: one.name)
+def test_a_sample_is_answered_as_it_should_be(sample: Sample, world: World, settings: Settings) -> None:
+    if sample.wants_new_process:
+        world = World()
+    sample.prepare(world)
 
-    answer = load_function(folder_of(path)).handler(event, context)
+    answer = world.handle(sample.folder, sample.event())
 
-    if "detail-type" in event:
-        assert answer is None
-    elif "identitySource" in event:
-        assert isinstance(answer["isAuthorized"], bool)
-    else:
-        assert answer["batchItemFailures"] == []
-        assert ("state" in answer) is ("window" in event)
+    sample.check(answer)

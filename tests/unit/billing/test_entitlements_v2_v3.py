@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dynameter.dialects import usage_answers
 from tests.unit.billing.entitlement_world import ACCESS, CUSTOMER, CUSTOMERS, PREFIXES, SUBJECT, Rights, rights
 
 __all__ = ["rights"]
@@ -126,6 +127,18 @@ def test_v3_without_features_answers_those_that_customers_have_a_right_to(rights
 )
 def test_a_v3_query_past_its_limits_is_refused(rights: Rights, body: dict[str, Any]) -> None:
     assert rights.call(f"POST {PREFIXES[0]}/entitlement-access/query", body=body)[0] == 400
+
+
+def test_access_that_lambda_could_not_carry_is_refused(rights: Rights, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = create(rights)
+    monkeypatch.setattr(usage_answers, "MAX_ANSWER_BYTES", 50)
+
+    one = rights.call(
+        f"GET {PREFIXES[0]}/customers/{{customerId}}/entitlement-access", path={"customerId": found["customerId"]}
+    )
+    many = rights.call(f"POST {PREFIXES[0]}/entitlement-access/query", body={"customer": {"keys": ["acme"]}})
+
+    assert (one[0], many[0]) == (413, 413)
 
 
 def subscribed(rights: Rights) -> Any:

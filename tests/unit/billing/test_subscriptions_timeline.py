@@ -119,7 +119,7 @@ def test_periods_tile_the_subscription(one: Subscription) -> None:
             return
         assert period.start_us == at_us
         at_us = period.end_us
-    assert cycle_at(one, at_us).start_us == at_us
+    assert at_us == end_us or cycle_at(one, at_us).start_us == at_us
 
 
 @given(subscriptions(), st.data())

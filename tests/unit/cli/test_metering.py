@@ -53,6 +53,53 @@ def test_an_update_of_a_meter_keeps_what_is_not_named(run: Run, service: FakeSer
     }
 
 
+STATE = {"generation": 7, "state": "rebuilding", "progress": 0.25, "live_from": "2026-01-14T10:00:00Z"}
+
+
+def test_a_meter_is_rebuilt(run: Run, service: FakeService) -> None:
+    service.script = [Told(202, STATE)]
+
+    done = run("meters", "rebuild", "tokens", "--restart", "--drop-expired", "--json")
+
+    assert done.code == 0
+    assert [one | {"progress": float(one["progress"])} for one in done.json()] == [{"slug": "tokens", **STATE}]
+    assert service.sent[0].path == f"/v1/{WORKSPACE}/meters/tokens/rebuild"
+    assert service.sent[0].json() == {"restart": True, "drop_expired": True}
+
+
+def test_a_rebuild_can_be_waited_for(run: Run, service: FakeService) -> None:
+    service.script = [Told(202, STATE), Told(200, STATE), Told(200, {**STATE, "state": "live", "progress": 1})]
+
+    done = run("meters", "rebuild", "tokens", "--wait", "--json")
+
+    assert done.json()[0]["state"] == "live"
+    assert [one.method for one in service.sent] == ["POST", "GET", "GET"]
+
+
+def test_all_meters_are_rebuilt_but_for_those_that_the_service_refuses(run: Run, service: FakeService) -> None:
+    refused = Told(409, {"title": "Conflict", "status": 409, "detail": "being rebuilt"}, {}, "application/problem+json")
+    service.script = [Told(200, [{"slug": "a"}, {"slug": "b"}]), refused, Told(202, STATE)]
+
+    done = run("meters", "rebuild", "--all", "--json")
+
+    assert done.code == 1
+    assert "a: being rebuilt" in done.err
+    assert [one["slug"] for one in done.json()] == ["b"]
+
+
+def test_a_rebuild_of_all_meters_stops_where_the_service_does_not_answer(run: Run, service: FakeService) -> None:
+    service.answer = lambda sent: Told(200, [{"slug": "a"}, {"slug": "b"}]) if sent.method == "GET" else Told(503)
+
+    assert run("meters", "rebuild", "--all").code == 3
+    assert [one.path for one in service.sent[1:]] == [f"/v1/{WORKSPACE}/meters/a/rebuild"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["tokens", "--all"]])
+def test_a_rebuild_names_one_meter_or_all(run: Run, service: FakeService, arguments: list[str]) -> None:
+    assert run("meters", "rebuild", *arguments).code == 2
+    assert service.sent == []
+
+
 def test_usage_is_asked_for_by_window_group_subject_and_filter(run: Run, service: FakeService) -> None:
     service.script = [Told(200, {"data": [row(1)]})]
 

@@ -79,6 +79,7 @@ def _meters(of: Tenant) -> dict[str, Ask]:
     return found | {
         "POST /api/v1/subjects": Ask([{"key": f"{of.name}-new", "displayName": f"{of.name}-new"}]),
         "POST /v1/{workspace_id}/meters/{slug}/recount": Ask({"from": FROM, "to": TO}),
+        "POST /v1/{workspace_id}/meters/{slug}/rebuild": Ask({"restart": True}),
     }
 
 

@@ -48,6 +48,7 @@ ANSWERS = {
     "get-void": 404,
     "delete-void": 404,
     "recount": 200,
+    "rebuild": 202,
     "state": 200,
 }
 

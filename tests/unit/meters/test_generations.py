@@ -13,6 +13,7 @@ from dynameter.meters.generations import (
     with_confirmed,
     with_grouping,
     with_later_start,
+    with_rebuild,
 )
 from dynameter.meters.meter import Generation, Meter
 from tests.unit.usage.builders import make_meter
@@ -48,6 +49,15 @@ def test_the_same_grouping_changes_nothing() -> None:
     before = meter((1, True), active=1)
 
     assert with_grouping(before, dict(OLD), 9_000) is before
+
+
+@pytest.mark.parametrize(("live_from_us", "number"), [(9_000, 3), (70_999_999, 70)])
+def test_a_rebuild_takes_a_number_that_no_older_catalog_can_give_again(live_from_us: int, number: int) -> None:
+    found = with_rebuild(replace(meter((1, True), (2, False), active=1), group_by=NEW), live_from_us)
+
+    assert (numbers(found), found.active) == ([(1, True), (number, False)], 1)
+    assert found.generations[1] == Generation(number, NEW, live_from_us, complete=False, confirmed=False)
+    assert found.group_by == NEW
 
 
 @pytest.mark.parametrize("first_is_complete", [True, False])

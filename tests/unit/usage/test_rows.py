@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from dynameter.usage.row import (
     marked_position,
     next_month,
     partition_key,
+    read_series,
     sequence_text,
     sort_key,
     sort_key_bounds,
@@ -30,6 +32,21 @@ from tests.conftest import OTHER_WORKSPACE, WORKSPACE
 SERIES = Series(WORKSPACE, "01KEYZ8Q4V0000000000000001", 1)
 sequences = st.integers(0, 10**40 - 1)
 hours = st.integers(0, 70_000_000)
+
+
+@given(st.text(max_size=20), st.integers(1, 2_000_000_000))
+def test_a_partition_tells_its_series(subject: str, generation: int) -> None:
+    series = Series(OTHER_WORKSPACE, SERIES.meter_id, generation)
+
+    for partition in (partition_key(series, subject), partition_key(series, None), subjects_key(series, 491_000)):
+        assert read_series(partition) == series
+
+
+@pytest.mark.parametrize(
+    "partition", ["!quarantine", "!limit.AAAAAAAAQACAAAAAAAAAAQ", "!quota.AAAAAAAAQACAAAAAAAAAAQ.x"]
+)
+def test_a_partition_of_no_usage_has_no_series(partition: str) -> None:
+    assert read_series(partition) is None
 
 
 @given(st.text(max_size=20), st.text(max_size=20), st.integers(1, 30), st.integers(1, 30))

@@ -20,7 +20,9 @@ from dynameter.usage.windows import Window, load_zone
 MAX_COUNT = 999
 """Of each unit in a cadence."""
 
-_DURATION: Final = re.compile(r"P(?:(\d{1,3})Y)?(?:(\d{1,3})M)?(?:(\d{1,3})W)?(?:(\d{1,3})D)?(?:T(?:(\d{1,3})H)?)?")
+DURATION_PATTERN: Final = r"^P(?:(\d{1,3})Y)?(?:(\d{1,3})M)?(?:(\d{1,3})W)?(?:(\d{1,3})D)?(?:T(?:(\d{1,3})H)?)?$"
+"""A duration as text; one of its parts must be more than 0."""
+_DURATION: Final = re.compile(DURATION_PATTERN[1:-1])
 _GUESS_US: Final = {"years": 31_556_952, "months": 2_629_746, "weeks": 604_800, "days": 86_400, "hours": 3_600}
 
 

@@ -9,9 +9,13 @@ import click
 from dynameter.cli.options import Pair, confirm_deletion, service_options, yes_option
 from dynameter.cli.session import Session, pass_session, segment
 from dynameter.cli.usage import usage
+from dynameter.client.api import ApiError
 from dynameter.meters.meter import Aggregation
 
 PATH = "/api/v1/meters"
+POLL_S = 2.0
+REFUSED = 1
+"""The exit code where the service would not rebuild some of the meters."""
 _COLUMNS = ("slug", "name", "eventType", "aggregation", "valueProperty", "groupBy", "createdAt")
 
 
@@ -115,6 +119,52 @@ def update_meter(
     }
     wanted = {key: value for key, value in body.items() if value is not None}
     session.output.one(session.client.request("PUT", _path(meter), body=wanted).body)
+
+
+@meters.command("rebuild")
+@click.argument("meter", metavar="[SLUG]", required=False)
+@click.option("--all", "every", is_flag=True, help="Every meter of the workspace.")
+@click.option("--restart", is_flag=True, help="Give up a rebuild that is under way.")
+@click.option("--drop-expired", is_flag=True, help="Let go of usage older than the events that are kept.")
+@click.option("--wait", is_flag=True, help="Wait until all of it is done.")
+@service_options
+@pass_session
+def rebuild_meters(
+    session: Session, meter: str | None, every: bool, restart: bool, drop_expired: bool, wait: bool
+) -> int:
+    """Count a meter anew from its raw events; queries answer from the old count until the new one is whole."""
+    if (meter is None) is not every:
+        raise click.UsageError("name a meter, or say --all")
+    found = [one["slug"] for one in session.client.request("GET", PATH).body] if every else [str(meter)]
+    body = {name: True for name, wanted in (("restart", restart), ("drop_expired", drop_expired)) if wanted}
+    states: dict[str, Any] = {}
+    refused = False
+    for slug in found:
+        try:
+            path = _job_path(session, slug, "rebuild")
+            states[slug] = session.client.request("POST", path, body=body, repeatable=False).body
+        except ApiError as error:
+            if error.passing or not every:
+                raise
+            refused = True
+            session.output.note(f"{slug}: {error}")
+    if wait:
+        states = {slug: _await_live(session, slug) for slug in states}
+    session.output.many(("slug", "generation", "state", "progress"), [{"slug": s, **one} for s, one in states.items()])
+    return REFUSED if refused else 0
+
+
+def _await_live(session: Session, slug: str) -> dict[str, Any]:
+    """The state once the newest generation is live; the terminal is the deadline."""
+    while True:
+        state: dict[str, Any] = session.client.request("GET", _job_path(session, slug, "state")).body
+        if state["state"] == "live":
+            return state
+        session.clock.sleep(POLL_S)
+
+
+def _job_path(session: Session, slug: str, what: str) -> str:
+    return f"/v1/{session.workspace}/meters/{segment(slug)}/{what}"
 
 
 @meters.command("delete")

@@ -8,13 +8,13 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from dynameter import rfc3339
 from dynameter.billing.subscriptions.subscription import Timing
 from dynameter.dialects.bodies import MAX_REPORTED_FIELDS, refuse
 from dynameter.errors import AlreadyExists, FieldError, InvalidInput
-from dynameter.meters.quantity import UnusableQuantity, parse_quantity
+from dynameter.meters.quantity import NUMBER_PATTERN, UnusableQuantity, parse_quantity
 
 _TIMINGS = {one.value: one for one in Timing}
 
@@ -32,10 +32,18 @@ def _read_timing(value: Any) -> Timing | int:
     raise ValueError(f"must be {', '.join(_TIMINGS)} or an RFC 3339 date-time")
 
 
-Amount = Annotated[Decimal, BeforeValidator(_read_amount, json_schema_input_type=str)]
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_read_amount),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": NUMBER_PATTERN}, {"type": "number"}]}),
+]
 """Decimal text in the body, or a JSON number; digit for digit."""
 
-AnyTiming = Annotated[Timing | int, BeforeValidator(_read_timing, json_schema_input_type=str)]
+AnyTiming = Annotated[
+    Timing | int,
+    BeforeValidator(_read_timing),
+    WithJsonSchema({"anyOf": [{"type": "string", "enum": list(_TIMINGS)}, {"type": "string", "format": "date-time"}]}),
+]
 """A word or RFC 3339 text in the body; microseconds since the epoch for the latter."""
 
 

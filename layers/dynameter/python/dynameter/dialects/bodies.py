@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from dynameter import codec, rfc3339
@@ -28,7 +28,7 @@ def _read_instant(value: Any) -> int:
     raise PydanticCustomError("instant_type", "must be a string with an RFC 3339 date-time")
 
 
-Instant = Annotated[int, BeforeValidator(_read_instant, json_schema_input_type=str)]
+Instant = Annotated[int, BeforeValidator(_read_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 """RFC 3339 text in the body, microseconds since the epoch in the model."""
 
 _RULES = {

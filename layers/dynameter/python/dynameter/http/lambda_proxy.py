@@ -18,6 +18,7 @@ from dynameter.access.principal import Principal
 from dynameter.clock import Clock
 from dynameter.deadline import end_of_invocation, within
 from dynameter.errors import DynameterError, FieldError, Forbidden, InvalidInput, Unauthenticated, Unavailable
+from dynameter.events.rules import check_body
 from dynameter.http.message import Request, Response, json_response
 from dynameter.runtime.observability import logger, publish_counts
 
@@ -52,7 +53,7 @@ def dispatch(event: Mapping[str, Any], context: Any, routes: Mapping[str, Endpoi
     request_id = str(request_context.get("requestId", ""))
     endpoint = routes.get(event["routeKey"])
     if endpoint is None:
-        return _payload(json_response(404, {"message": "Not Found"}))
+        return payload(json_response(404, {"message": "Not Found"}))
     try:
         request = _request(event, context, endpoint.scope, clock)
         with within(request.deadline_us, clock):
@@ -61,11 +62,11 @@ def dispatch(event: Mapping[str, Any], context: Any, routes: Mapping[str, Endpoi
         if isinstance(error, Unavailable):
             logger.warning("storage did not answer in time", extra={"route": event["routeKey"], "fault": error.message})
             publish_counts({UNAVAILABLE: 1})
-        response = endpoint.problem(error, request_id)
+        response = endpoint.problem(error.shortened(), request_id)
     except Exception:
         logger.exception("unhandled fault", extra={"route": event["routeKey"], "request_id": request_id})
         response = endpoint.problem(InternalFault("internal error"), request_id)
-    return _payload(response)
+    return payload(response)
 
 
 def _request(event: Mapping[str, Any], context: Any, scope: str, clock: Clock) -> Request:
@@ -107,16 +108,21 @@ def _canonical(text: str, name: str) -> str:
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
+    """The decoded body. Raises TooLarge past what any route takes; some take less."""
     body = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
-        return str(body).encode("utf-8", "surrogatepass")
-    try:
-        return base64.b64decode(body)
-    except binascii.Error:
-        raise InvalidInput("the body is not valid base64") from None
+    if event.get("isBase64Encoded"):
+        try:
+            decoded = base64.b64decode(body)
+        except binascii.Error:
+            raise InvalidInput("the body is not valid base64") from None
+    else:
+        decoded = str(body).encode("utf-8", "surrogatepass")
+    check_body(decoded)
+    return decoded
 
 
-def _payload(response: Response) -> dict[str, Any]:
+def payload(response: Response) -> dict[str, Any]:
+    """The response as API Gateway takes it."""
     return {
         "statusCode": response.status,
         "headers": dict(response.headers),

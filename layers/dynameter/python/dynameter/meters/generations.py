@@ -2,7 +2,8 @@
 
 At most two are folded at once: the one that queries read, and a newer one whose rebuild is under way. When that is
 complete it takes the older one's place, in one write of the meter; until then no answer sees it. No number is ever
-given twice, because what was folded under it stays in the usage table: the newest is never dropped, only replaced.
+given twice, because what was folded under it may still be in the usage table: the newest is never dropped, only
+replaced.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dynameter.clock import MICROSECONDS
 from dynameter.meters.meter import Generation, Meter
 
 
@@ -28,6 +30,17 @@ def with_grouping(meter: Meter, group_by: Mapping[str, str], live_from_us: int) 
         return meter
     following = Generation(meter.generations[-1].number + 1, wanted, live_from_us, complete=False, confirmed=False)
     return replace(meter, group_by=wanted, generations=(meter.active_generation, following))
+
+
+def with_rebuild(meter: Meter, live_from_us: int) -> Meter:
+    """The meter to be counted anew as it is grouped: a generation beside the active one, in place of any unfinished.
+
+    Its number is at least the epoch second at which it begins: a catalog that was restored to an older state does not
+    know the numbers given since, and under those the usage table has rows.
+    """
+    number = max(meter.generations[-1].number + 1, live_from_us // MICROSECONDS)
+    following = Generation(number, _sorted(meter.group_by), live_from_us, complete=False, confirmed=False)
+    return replace(meter, generations=(meter.active_generation, following))
 
 
 def with_later_start(meter: Meter, live_from_us: int) -> Meter:

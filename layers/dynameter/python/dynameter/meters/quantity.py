@@ -17,6 +17,8 @@ MAX_FRACTION_DIGITS = 18
 """Digits after the point that a value may have, zeros at the end not counted."""
 QUOTIENT_DIGITS = 34
 """Significant digits of a quotient, as IEEE 754 decimal128 has."""
+NUMBER_PATTERN = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,18})?$"
+"""A number as text."""
 
 _SCALE = 10**MAX_FRACTION_DIGITS
 _LEAST = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
@@ -31,7 +33,7 @@ _STRICT = Context(prec=MAX_INTEGER_DIGITS + MAX_FRACTION_DIGITS, traps=[Inexact,
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation])
 _QUOTIENT = Context(prec=QUOTIENT_DIGITS, rounding=ROUND_HALF_EVEN)
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,18})?")
+_NUMBER = re.compile(NUMBER_PATTERN[1:-1])
 _NAMED = {"nan": "value cannot be NaN", "inf": "value cannot be infinity", "infinity": "value cannot be infinity"}
 _TOO_MANY_INTEGER = f"value has more than {MAX_INTEGER_DIGITS} digits before the decimal point"
 _TOO_MANY_FRACTION = f"value has more than {MAX_FRACTION_DIGITS} digits after the decimal point"

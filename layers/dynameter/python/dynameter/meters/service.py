@@ -1,4 +1,4 @@
-"""What can be done with meters: create, list, find, update, delete."""
+"""What can be done with meters: create, list, find, update, rebuild, delete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from dynameter.clock import Clock
 from dynameter.errors import AlreadyExists, FieldError, InvalidInput, NotFound, VersionConflict
-from dynameter.meters.generations import first_generation, with_grouping
+from dynameter.meters.generations import first_generation, with_grouping, with_rebuild
 from dynameter.meters.going_live import GoingLive
 from dynameter.meters.meter import Meter, MeterChange, MeterDraft
 from dynameter.meters.rules import check_change, check_draft, is_id, is_slug
@@ -175,6 +175,27 @@ class MeterService:
             return self._take_live(changed) if begins else changed
         raise _contended(id_or_slug)
 
+    def rebuild(self, workspace: str, id_or_slug: str, *, restart: bool = False) -> Meter:
+        """Count the meter anew from its raw events and answer when that is live; queries read the old count till then.
+
+        Raises NotFound, VersionConflict, and AlreadyExists while a generation is being built; with ``restart`` that
+        one is given up.
+        """
+        for _ in range(_ATTEMPTS):
+            meter = self.find(workspace, id_or_slug)
+            if meter.deleted_at_us is not None:
+                raise _not_found(id_or_slug)
+            if not meter.generations[-1].complete and not restart:
+                raise _being_rebuilt()
+            fresh = with_rebuild(meter, self._going_live.live_from_us())
+            fresh = replace(fresh, version=meter.version + 1)
+            try:
+                self._store.replace(fresh, (self._going_live.rebuild(fresh),))
+            except VersionConflict:
+                continue
+            return self._take_live(fresh)
+        raise _contended(id_or_slug)
+
     def delete(self, workspace: str, id_or_slug: str) -> None:
         """Delete a meter; its events stay and its slug is free again. A deleted one by its id is no error.
 
@@ -235,6 +256,12 @@ def _refuse(errors: tuple[FieldError, ...]) -> None:
 
 def _not_found(id_or_slug: str) -> NotFound:
     return NotFound(f"failed to get meter: meter not found: {id_or_slug[:_SHOWN_CHARACTERS]}")
+
+
+def _being_rebuilt() -> AlreadyExists:
+    message = "the meter is being rebuilt already; restart gives that up and begins again"
+    field = FieldError(("body", "restart"), "being_rebuilt", message)
+    return AlreadyExists(message, code="being_rebuilt", fields=(field,))
 
 
 def _contended(id_or_slug: str) -> VersionConflict:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from threading import Lock
 
 from aws_lambda_powertools import Logger, Metrics
 
-logger = Logger(service="dynameter", log_uncaught_exceptions=True)
-metrics = Metrics(namespace="Dynameter", service="dynameter")
+# On AWS the stack's name, so that two stacks of one account do not add up.
+_service = os.environ.get("POWERTOOLS_SERVICE_NAME") or "dynameter"
+
+logger = Logger(service=_service, log_uncaught_exceptions=True)
+metrics = Metrics(namespace="Dynameter", service=_service)
 
 # The local server runs functions in threads, and Powertools keeps one set of metrics a process.
 _metrics_lock = Lock()

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -33,7 +34,7 @@ from dynameter.clock import HOUR_US, from_datetime, to_datetime
 from dynameter.meters.meter import Aggregation
 from dynameter.meters.quantity import render_text
 from dynameter.usage.cells import Cell, Cells, Extreme, Moment, combine, is_counted
-from dynameter.workspaces import workspace_key
+from dynameter.workspaces import workspace_key, workspace_of
 
 HOUR_DIGITS = 8
 SEQUENCE_DIGITS = 40
@@ -52,6 +53,8 @@ HISTORY_MARK_LIFE_S = 40 * 24 * 3_600
 """No rebuild that was left lying for so long is taken up again."""
 HOUR_ATTRIBUTES = ("sk", "g", "n", "i", "f", "m", "bn", "bi", "bf", "bm", CURRENT, PENDING, ORDER)
 """All that an hour's total is read from."""
+
+_PARTITION = re.compile(r"([A-Za-z0-9_-]{22})\.([^.]+)\.([0-9]+)[=*#]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,12 @@ class RowEpoch:
 def partition_key(series: Series, subject: str | None) -> str:
     """The partition of a subject's rows, or of the total's."""
     return _series_key(series) + ("*" if subject is None else f"={subject}")
+
+
+def read_series(partition: str) -> Series | None:
+    """The series whose rows, total or subjects a partition holds; None for what is no usage."""
+    found = _PARTITION.match(partition)
+    return None if found is None else Series(workspace_of(found[1]), found[2], int(found[3]))
 
 
 def sort_key(hour: int, groups: tuple[str, ...]) -> str:

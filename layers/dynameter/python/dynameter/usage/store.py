@@ -130,7 +130,7 @@ class UsageStore:
         months that have any.
         """
         found: set[str] = set()
-        hour = self._next_hour(series, span.first, span.last)
+        hour = self.first_hour(series, span)
         while hour is not None and len(found) <= limit:
             pages = self._query(
                 budget,
@@ -142,14 +142,14 @@ class UsageStore:
                 found |= {read_subject(item["sk"]["S"]) for item in page}
                 if len(found) > limit:
                     break
-            hour = self._next_hour(series, next_month(hour), span.last)
+            hour = self.first_hour(series, HourSpan(next_month(hour), span.last))
         return sorted(found)
 
-    def _next_hour(self, series: Series, first: int, last: int) -> int | None:
+    def first_hour(self, series: Series, span: HourSpan) -> int | None:
         """The first hour of the span in which the series has a row."""
-        if first > last:
+        if span.first > span.last:
             return None
-        least, greatest = sort_key_bounds(HourSpan(first, last))
+        least, greatest = sort_key_bounds(span)
         with storage_faults():
             answer = self._client.query(
                 TableName=self._table,

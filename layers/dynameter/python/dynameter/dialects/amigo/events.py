@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
 
 from dynameter import codec
 from dynameter.clock import from_datetime
@@ -30,15 +30,34 @@ MAX_ECHO_BYTES = 4_096
 """Input shown in an error; more is cut, where FastAPI would send all of it back."""
 
 _FIELDS = {"type": "event_type", "data": "metering_metadata"}
+# Pydantic takes more than FastAPI documents: numbers as text, truth as 0 and 1, times without a zone or as numbers.
+_NUMBER = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "number", "minimum": 0},
+            {"type": "string", "description": "The same as text."},
+            {"type": "boolean", "description": "0 or 1."},
+        ]
+    }
+)
+_MOMENT = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "description": "ISO 8601; UTC where there is no zone."},
+            {"type": "number", "description": "Unix time."},
+        ]
+    }
+)
 
 
 class MeteringEmitRequest(BaseModel):
     """Amigo's schema of the same name, with ``event_id`` from the newer contract."""
 
     event_type: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9._]*$")]
-    metering_quantity: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    metering_quantity: Annotated[float, Field(ge=0, allow_inf_nan=False), _NUMBER]
     metering_source: Literal["production", "simulation"]
-    effective_at: datetime | None = None
+    effective_at: Annotated[datetime, _MOMENT] | None = None
     metering_unit: Annotated[str, Field(min_length=1, max_length=32)] | None = None
     metering_metadata: dict[str, Any] | None = None
     event_id: UUID | None = None

@@ -11,7 +11,7 @@ import uuid
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from dynameter import codec
@@ -39,7 +39,22 @@ def _bounded(value: Any) -> Any:
     return value
 
 
-_Days = Annotated[int, BeforeValidator(_bounded), Field(ge=DURATION_DAYS_MIN, le=DURATION_DAYS_MAX)]
+_Days = Annotated[
+    int,
+    BeforeValidator(_bounded),
+    Field(ge=DURATION_DAYS_MIN, le=DURATION_DAYS_MAX),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": DURATION_DAYS_MIN, "maximum": DURATION_DAYS_MAX},
+                {"type": "string", "description": "The same as text."},
+                {"type": "boolean", "description": "true is 1."},
+            ]
+        }
+    ),
+]
+_RoleName = Annotated[str, Field(max_length=64, json_schema_extra={"enum": [role.name for role in ROLES]})]
+_Permission = Annotated[str, Field(max_length=128, json_schema_extra={"enum": [*PERMISSIONS]})]
 
 
 class CreateApiKeyRequest(BaseModel):
@@ -47,8 +62,8 @@ class CreateApiKeyRequest(BaseModel):
 
     duration_days: _Days
     name: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    role: Annotated[str, Field(max_length=64)] = MEMBER.name
-    permissions: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=128)] = []
+    role: _RoleName = MEMBER.name
+    permissions: Annotated[list[_Permission], Field(max_length=128)] = []
 
 
 class RotateApiKeyRequest(BaseModel):

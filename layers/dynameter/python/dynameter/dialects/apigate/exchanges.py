@@ -86,14 +86,21 @@ def read_report(
     """An exchange as it stands in a body at ``place``, or what is wrong with it, each fault placed in the body."""
     if not isinstance(values, dict):
         return None, (FieldError(("body", *place), "type", "must be an object"),)
-    sent: dict[str, Any] = values
-    names = {_ALIASES.get(name, name): name for name in sent}
-    # A field that is null is not there; only a body may be.
-    known = {_ALIASES.get(name, name): value for name, value in sent.items()}
-    attributes = Attributes({name: value for name, value in known.items() if value is not None or name == _BODY})
+    names: dict[str, str] = {}
+    known: dict[str, Any] = {}
+    twice: list[FieldError] = []
+    for sent, value in values.items():
+        name = _ALIASES.get(sent, sent)
+        # A field that is null is not there; only a body may be.
+        if value is None and (name != _BODY or name in known):
+            continue
+        if known.get(name) is not None and known[name] != value:
+            twice.append(_fault(name, "ambiguous", f"is given as {names[name]}, too, with another value"))
+        names[name], known[name] = sent, value
+    attributes = Attributes(known)
     report = _report(attributes, fixed_id, new_id)
     attributes.finish()
-    return report, tuple(_placed(one, place, names) for one in attributes.faults)
+    return report, tuple(_placed(one, place, names) for one in (*twice, *attributes.faults))
 
 
 def _report(attributes: Attributes, fixed_id: str | None, new_id: Callable[[], str]) -> ExchangeReport:

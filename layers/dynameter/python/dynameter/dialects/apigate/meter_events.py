@@ -43,6 +43,8 @@ PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGE_NUMBER = 50, 100, 100_000
 _DAY_US = 86_400 * MICROSECONDS
 _FILTERS = ("user_id", "event_type", "resource_type")
 _SHOWN_CHARACTERS = 64
+_SHOWN_ID_CHARACTERS = 512
+_SHOWN_REASON_CHARACTERS = 1_024
 
 Count = Callable[[Mapping[Status, int]], None]
 
@@ -117,13 +119,14 @@ def _read(index: int, resource: Any) -> ExternalEvent | Rejection:
     attributes = Attributes({name: value for name, value in given.items() if value is not None})
     event, faults = _event(attributes)
     attributes.finish()
-    id_ = given["id"] if isinstance(given["id"], str) else None
+    id_ = given["id"][:_SHOWN_ID_CHARACTERS] if isinstance(given["id"], str) else None
     for name, code in (("quantity", "invalid_quantity"), ("timestamp", "invalid_timestamp")):
         wrong = next((one for one in attributes.faults if one.location[1] == name), None)
         if wrong and len(attributes.faults) + len(faults) == 1:
             return Rejection(index, id_, code, f"{name} {wrong.message}")
     reasons = [f"{one.location[1]} {one.message}" for one in attributes.faults] + faults
-    return Rejection(index, id_, "validation_error", "; ".join(reasons)) if reasons else event
+    reason = "; ".join(reasons)[:_SHOWN_REASON_CHARACTERS]
+    return Rejection(index, id_, "validation_error", reason) if reasons else event
 
 
 def _event(attributes: Attributes) -> tuple[ExternalEvent, list[str]]:

@@ -35,7 +35,7 @@ class RecountBody(BaseModel):
 
     from_: Instant = Field(alias="from")
     to: Instant
-    subject: str | None = None
+    subject: str | None = Field(default=None, json_schema_extra={"minLength": 1, "maxLength": MAX_SUBJECT_BYTES})
     repair: bool = False
 
 

@@ -27,10 +27,11 @@ from dynameter.clock import render
 from dynameter.corrections.jobs import Report
 from dynameter.corrections.preview import MeterChange, Preview
 from dynameter.corrections.service import MAX_LISTED, VoidService
-from dynameter.corrections.void import EventFilter, EventName, Void, VoidDraft
+from dynameter.corrections.void import MAX_EVENTS, MAX_REASON_CHARACTERS, EventFilter, EventName, Void, VoidDraft
 from dynameter.dialects.bodies import Instant, read_body
 from dynameter.dialects.parameters import read_whole, refuse_parameter
 from dynameter.errors import NotFound
+from dynameter.events.rules import MAX_ID_BYTES, MAX_SOURCE_BYTES, MAX_SUBJECT_BYTES, MAX_TYPE_BYTES
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.quantity import render_text
 
@@ -39,23 +40,28 @@ DEFAULT_LISTED = 50
 _ID_CHARACTERS = 26
 
 
+def _text(most: int, default: Any = ...) -> Any:
+    """A field whose length is documented here and checked by the core."""
+    return Field(default=default, json_schema_extra={"minLength": 1, "maxLength": most})
+
+
 class NamedEvent(BaseModel):
     """An event by its identity."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    source: str
-    id: str
+    source: str = _text(MAX_SOURCE_BYTES)
+    id: str = _text(MAX_ID_BYTES)
 
 
 class FilterBody(BaseModel):
     """Conditions that an event must meet all of."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", json_schema_extra={"minProperties": 1})
 
-    type: str | None = None
-    subject: str | None = None
-    source: str | None = None
+    type: str | None = _text(MAX_TYPE_BYTES, default=None)
+    subject: str | None = _text(MAX_SUBJECT_BYTES, default=None)
+    source: str | None = _text(MAX_SOURCE_BYTES, default=None)
     from_: Instant | None = Field(default=None, alias="from")
     to: Instant | None = None
 
@@ -65,9 +71,9 @@ class VoidBody(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    events: list[NamedEvent] | None = None
+    events: list[NamedEvent] | None = Field(default=None, json_schema_extra={"minItems": 1, "maxItems": MAX_EVENTS})
     filter: FilterBody | None = None
-    reason: str | None = None
+    reason: str | None = Field(default=None, json_schema_extra={"maxLength": MAX_REASON_CHARACTERS})
     dry_run: bool = False
 
 

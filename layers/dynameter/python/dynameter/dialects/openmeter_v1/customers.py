@@ -13,6 +13,18 @@ from dynameter.clock import render
 from dynameter.dialects.bodies import read_body, renamed_fields
 from dynameter.dialects.openmeter_v1.lists import page_response, read_page
 from dynameter.dialects.parameters import read_choice, read_flag, refuse_parameter
+from dynameter.dialects.texts import (
+    AddressText,
+    Country,
+    Currency,
+    CustomerKey,
+    Description,
+    Email,
+    Metadata,
+    Name,
+    SubjectKeys,
+    TimeZone,
+)
 from dynameter.filters import MAX_CHARACTERS
 from dynameter.http.message import Request, Response, json_response
 
@@ -41,7 +53,7 @@ class UsageAttribution(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    subject_keys: list[str] = Field(alias="subjectKeys")
+    subject_keys: SubjectKeys = Field(alias="subjectKeys")
 
 
 class Address(BaseModel):
@@ -49,13 +61,13 @@ class Address(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    country: str | None = None
-    postal_code: str | None = Field(default=None, alias="postalCode")
-    state: str | None = None
-    city: str | None = None
-    line1: str | None = None
-    line2: str | None = None
-    phone_number: str | None = Field(default=None, alias="phoneNumber")
+    country: Country | None = None
+    postal_code: AddressText | None = Field(default=None, alias="postalCode")
+    state: AddressText | None = None
+    city: AddressText | None = None
+    line1: AddressText | None = None
+    line2: AddressText | None = None
+    phone_number: AddressText | None = Field(default=None, alias="phoneNumber")
 
 
 class CustomerBody(BaseModel):
@@ -63,15 +75,15 @@ class CustomerBody(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    name: str
-    key: str | None = None
-    description: str | None = None
-    metadata: dict[str, str] | None = None
+    name: Name
+    key: CustomerKey | None = None
+    description: Description | None = None
+    metadata: Metadata | None = None
     usage_attribution: UsageAttribution | None = Field(default=None, alias="usageAttribution")
-    primary_email: str | None = Field(default=None, alias="primaryEmail")
-    currency: str | None = None
+    primary_email: Email | None = Field(default=None, alias="primaryEmail")
+    currency: Currency | None = None
     billing_address: Address | None = Field(default=None, alias="billingAddress")
-    time_zone: str | None = Field(default=None, alias="timeZone")
+    time_zone: TimeZone | None = Field(default=None, alias="timeZone")
 
 
 def create_customer(request: Request, customers: CustomerService) -> Response:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from dynameter.billing.entitlements.entitlement import (
     Access,
@@ -19,10 +19,12 @@ from dynameter.billing.entitlements.entitlement import (
     ResetDraft,
 )
 from dynameter.billing.entitlements.grants import next_recurrence
+from dynameter.billing.entitlements.rules import MAX_PRIORITY
 from dynameter.billing.entitlements.usage_periods import current_period
 from dynameter.billing.plans.plan import EntitlementType
 from dynameter.clock import render
 from dynameter.dialects.bodies import Instant
+from dynameter.dialects.texts import Metadata
 from dynameter.meters.quantity import UnusableQuantity, parse_quantity, render_number
 
 NAMES = {
@@ -55,8 +57,11 @@ def _read_amount(value: Any) -> Decimal:
         raise ValueError(error.reason) from None
 
 
-Amount = Annotated[Decimal, BeforeValidator(_read_amount)]
+Amount = Annotated[Decimal, BeforeValidator(_read_amount), WithJsonSchema({"type": "number", "minimum": 0})]
 """A JSON number of at most 20 digits before the point and 18 after it."""
+Priority = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_PRIORITY})]
+# The default as JSON has it.
+_NONE: dict[str, Any] = {"default": 0}
 
 
 class Interval(BaseModel):
@@ -88,13 +93,13 @@ class GrantCreate(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     amount: Amount
-    priority: int = 1
+    priority: Priority = 1
     effective_at: Instant | None = Field(default=None, alias="effectiveAt")
     expiration: Expiration | None = None
-    max_rollover: Amount = Field(default=Decimal(0), alias="maxRolloverAmount")
-    min_rollover: Amount = Field(default=Decimal(0), alias="minRolloverAmount")
+    max_rollover: Amount = Field(default=Decimal(0), alias="maxRolloverAmount", json_schema_extra=_NONE)
+    min_rollover: Amount = Field(default=Decimal(0), alias="minRolloverAmount", json_schema_extra=_NONE)
     recurrence: Interval | None = None
-    metadata: dict[str, str] | None = None
+    metadata: Metadata | None = None
 
     def draft(self) -> GrantDraft:
         """The grant that is asked for."""
@@ -123,13 +128,13 @@ class EntitlementCreate(BaseModel):
     config: str | None = None
     is_soft_limit: bool | None = Field(default=None, alias="isSoftLimit")
     issue_after_reset: Amount | None = Field(default=None, alias="issueAfterReset")
-    issue_after_reset_priority: int | None = Field(default=None, alias="issueAfterResetPriority")
+    issue_after_reset_priority: Priority | None = Field(default=None, alias="issueAfterResetPriority")
     preserve_overage: bool | None = Field(default=None, alias="preserveOverageAtReset")
     usage_period: Interval | None = Field(default=None, alias="usagePeriod")
     measure_from: Literal["CURRENT_PERIOD_START", "NOW"] | Instant | None = Field(
         default=None, alias="measureUsageFrom"
     )
-    metadata: dict[str, str] | None = None
+    metadata: Metadata | None = None
 
     def draft(self) -> EntitlementDraft:
         """The entitlement that is asked for."""

@@ -12,6 +12,7 @@ from dynameter.clock import render
 from dynameter.dialects.bodies import read_body, refuse, renamed_fields
 from dynameter.dialects.openmeter_v1.lists import page_response, read_page
 from dynameter.dialects.parameters import read_choice, read_flag, read_whole
+from dynameter.dialects.texts import Metadata, Name, Slug
 from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError
 from dynameter.http.message import Request, Response, json_response
@@ -36,9 +37,9 @@ class FeatureCreateInputs(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    key: str
-    name: str
-    metadata: dict[str, str] | None = None
+    key: Slug
+    name: Name
+    metadata: Metadata | None = None
     meter_slug: str | None = Field(default=None, alias="meterSlug")
     simple_filters: dict[str, str] | None = Field(default=None, alias="meterGroupByFilters")
     advanced_filters: dict[str, dict[str, Any]] | None = Field(default=None, alias="advancedMeterGroupByFilters")

@@ -6,9 +6,9 @@ The id of a preview is its subscription's. ``totalCount`` counts previews where 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from dynameter.billing.invoicing.invoice import Invoice, InvoiceStatus
 from dynameter.billing.invoicing.service import InvoiceService
@@ -67,7 +67,7 @@ class VoidAction(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    percentage: int | str = _WHOLE
+    percentage: Annotated[int | str, WithJsonSchema({"enum": [_WHOLE, str(_WHOLE)]})] = _WHOLE
 
 
 class VoidBody(BaseModel):

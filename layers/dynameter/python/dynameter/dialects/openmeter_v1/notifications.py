@@ -9,11 +9,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from dynameter import codec
+from dynameter.billing.thresholds.address import MAX_URL_CHARACTERS
 from dynameter.billing.thresholds.crossing import Crossing, DeliveryState, DeliveryStatus, Named
+from dynameter.billing.thresholds.limits import MAX_HEADERS, MAX_NAMED, MAX_RULE_CHANNELS, MAX_THRESHOLDS
 from dynameter.billing.thresholds.notifier import BusEvent
 from dynameter.billing.thresholds.rule import Channel, ChannelDraft, Rule, RuleDraft, Threshold, ThresholdType
 from dynameter.billing.thresholds.service import ThresholdService
@@ -21,6 +23,7 @@ from dynameter.clock import render
 from dynameter.dialects.bodies import read_body, renamed_fields
 from dynameter.dialects.openmeter_v1.lists import page_response, read_page
 from dynameter.dialects.parameters import read_choice, read_instant
+from dynameter.dialects.texts import Metadata, Name
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.quantity import render_number
 
@@ -43,7 +46,7 @@ class ThresholdValue(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    value: Annotated[Decimal, BeforeValidator(_read_number)]
+    value: Annotated[Decimal, BeforeValidator(_read_number), WithJsonSchema({"type": "number", "minimum": 0})]
     type: Literal["PERCENT", "NUMBER", "balance_value", "usage_percentage", "usage_value"]
 
 
@@ -53,13 +56,13 @@ class RuleBody(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     type: Literal["entitlements.balance.threshold"]
-    name: str
+    name: Name
     disabled: bool = False
-    metadata: dict[str, str] | None = None
-    thresholds: list[ThresholdValue]
-    channels: list[str]
-    features: list[str] | None = None
-    customers: list[str] | None = None
+    metadata: Metadata | None = None
+    thresholds: list[ThresholdValue] = Field(json_schema_extra={"minItems": 1, "maxItems": MAX_THRESHOLDS})
+    channels: list[str] = Field(json_schema_extra={"maxItems": MAX_RULE_CHANNELS})
+    features: list[str] | None = Field(default=None, json_schema_extra={"maxItems": MAX_NAMED})
+    customers: list[str] | None = Field(default=None, json_schema_extra={"maxItems": MAX_NAMED})
 
 
 class ChannelBody(BaseModel):
@@ -68,11 +71,13 @@ class ChannelBody(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     type: Literal["WEBHOOK"]
-    name: str
+    name: Name
     disabled: bool = False
-    metadata: dict[str, str] | None = None
-    url: str
-    custom_headers: dict[str, str] | None = Field(default=None, alias="customHeaders")
+    metadata: Metadata | None = None
+    url: str = Field(json_schema_extra={"format": "uri", "pattern": "^https://", "maxLength": MAX_URL_CHARACTERS})
+    custom_headers: dict[str, str] | None = Field(
+        default=None, alias="customHeaders", json_schema_extra={"maxProperties": MAX_HEADERS}
+    )
     signing_secret: str | None = Field(default=None, alias="signingSecret")
 
 

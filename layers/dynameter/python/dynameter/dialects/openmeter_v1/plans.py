@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter.billing.plans.plan import Plan, PlanDraft, PlanStatus, SettlementMode
+from dynameter.billing.plans.rules import MAX_PHASES
 from dynameter.billing.plans.service import PlanOrder, PlanService
 from dynameter.clock import Clock, render
 from dynameter.dialects.billing_fields import renamed, worded
@@ -15,6 +16,7 @@ from dynameter.dialects.openmeter_v1.lists import page_response, read_page
 from dynameter.dialects.openmeter_v1.rate_cards import NAMES, PhaseBody, read_phases, render_phase
 from dynameter.dialects.parameters import read_choice, read_flag, refuse_parameter
 from dynameter.dialects.statuses import field_path
+from dynameter.dialects.texts import Currency, Description, Duration, Metadata, Name, Slug
 from dynameter.errors import FieldError
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.rules import is_id
@@ -42,13 +44,13 @@ class PlanUpdate(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    name: str
-    description: str | None = None
-    metadata: dict[str, str] | None = None
-    billing_cadence: str = Field(alias="billingCadence")
+    name: Name
+    description: Description | None = None
+    metadata: Metadata | None = None
+    billing_cadence: Duration = Field(alias="billingCadence")
     pro_rating: ProRatingConfig | None = Field(default=None, alias="proRatingConfig")
     settlement_mode: Literal["credit_then_invoice", "credit_only"] | None = Field(default=None, alias="settlementMode")
-    phases: list[PhaseBody]
+    phases: list[PhaseBody] = Field(json_schema_extra={"minItems": 1, "maxItems": MAX_PHASES})
 
     def draft(self, key: str, currency: str) -> PlanDraft:
         """The draft that the body asks for."""
@@ -68,8 +70,8 @@ class PlanUpdate(BaseModel):
 class PlanCreate(PlanUpdate):
     """The body of a creation."""
 
-    key: str
-    currency: str = "USD"
+    key: Slug
+    currency: Currency = "USD"
 
 
 class PlanEndpoints:
@@ -166,9 +168,10 @@ class PlanEndpoints:
 
     def _find(self, request: Request) -> Plan:
         workspace, reference = request.principal.workspace, request.path["planId"]
+        wants_latest = read_flag(request, "includeLatest")
         if is_id(reference):
             return self._plans.get(workspace, reference)
-        if read_flag(request, "includeLatest"):
+        if wants_latest:
             return self._plans.latest(workspace, reference)
         return self._plans.find(workspace, reference)
 

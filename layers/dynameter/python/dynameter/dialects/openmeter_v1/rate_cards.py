@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from dynameter.billing.plans.plan import EntitlementTemplate, EntitlementType, PaymentTerm, Phase, RateCard
+from dynameter.billing.plans.rules import MAX_RATE_CARDS
 from dynameter.billing.pricing.price import (
     Commitments,
     Discounts,
@@ -19,8 +20,10 @@ from dynameter.billing.pricing.price import (
     TierMode,
     UnitPrice,
 )
+from dynameter.billing.pricing.rules import MAX_GRANT_PRIORITY, MAX_TIERS
 from dynameter.dialects.billing_fields import Amount
 from dynameter.dialects.bodies import refuse
+from dynameter.dialects.texts import Description, Duration, Metadata, Name, Slug
 from dynameter.errors import FieldError
 from dynameter.meters.quantity import render_number, render_text
 
@@ -74,7 +77,7 @@ class PriceBody(_Body):
     amount: Amount | None = None
     payment_term: Literal["in_advance", "in_arrears"] | None = Field(default=None, alias="paymentTerm")
     mode: Literal["graduated", "volume"] | None = None
-    tiers: list[PriceTier] | None = None
+    tiers: list[PriceTier] | None = Field(default=None, json_schema_extra={"minItems": 1, "maxItems": MAX_TIERS})
     quantity_per_package: Amount | None = Field(default=None, alias="quantityPerPackage")
     minimum: Amount | None = Field(default=None, alias="minimumAmount")
     maximum: Amount | None = Field(default=None, alias="maximumAmount")
@@ -106,21 +109,23 @@ class EntitlementBody(_Body):
     config: str | None = None
     is_soft_limit: bool = Field(default=False, alias="isSoftLimit")
     issue_after_reset: Amount | None = Field(default=None, alias="issueAfterReset")
-    issue_after_reset_priority: int = Field(default=1, alias="issueAfterResetPriority")
+    issue_after_reset_priority: int = Field(
+        default=1, alias="issueAfterResetPriority", json_schema_extra={"minimum": 1, "maximum": MAX_GRANT_PRIORITY}
+    )
     preserve_overage_at_reset: bool = Field(default=False, alias="preserveOverageAtReset")
-    usage_period: str | None = Field(default=None, alias="usagePeriod")
+    usage_period: Duration | None = Field(default=None, alias="usagePeriod")
 
 
 class RateCardBody(_Body):
     """A rate card; a flat fee without a cadence is paid once."""
 
     type: Literal["flat_fee", "usage_based"]
-    key: str
-    name: str
-    description: str | None = None
-    metadata: dict[str, str] | None = None
-    feature_key: str | None = Field(default=None, alias="featureKey")
-    cadence: str | None = Field(default=None, alias="billingCadence")
+    key: Slug
+    name: Name
+    description: Description | None = None
+    metadata: Metadata | None = None
+    feature_key: Slug | None = Field(default=None, alias="featureKey")
+    cadence: Duration | None = Field(default=None, alias="billingCadence")
     price: PriceBody | None = None
     discounts: DiscountsBody = DiscountsBody()
     entitlement: EntitlementBody | None = Field(default=None, alias="entitlementTemplate")
@@ -134,12 +139,12 @@ class RateCardBody(_Body):
 class PhaseBody(_Body):
     """A phase of a plan."""
 
-    key: str
-    name: str
-    description: str | None = None
-    metadata: dict[str, str] | None = None
-    duration: str | None = None
-    rate_cards: list[RateCardBody] = Field(alias="rateCards")
+    key: Slug
+    name: Name
+    description: Description | None = None
+    metadata: Metadata | None = None
+    duration: Duration | None = None
+    rate_cards: list[RateCardBody] = Field(alias="rateCards", json_schema_extra={"maxItems": MAX_RATE_CARDS})
 
 
 def read_phases(bodies: Iterable[PhaseBody]) -> tuple[Phase, ...]:

@@ -24,6 +24,7 @@ from dynameter.dialects.bodies import Instant, read_body, refuse
 from dynameter.dialects.openmeter_v1.lists import page_response, read_page
 from dynameter.dialects.openmeter_v1.plans import PRO_RATING_MODE
 from dynameter.dialects.openmeter_v1.rate_cards import render_discounts, render_price
+from dynameter.dialects.texts import Description, Metadata, Name, Slug
 from dynameter.errors import FieldError
 from dynameter.http.message import Request, Response, json_response
 
@@ -40,7 +41,7 @@ class _Body(BaseModel):
 class PlanReferenceBody(_Body):
     """A plan by its key; without a version the active one."""
 
-    key: str
+    key: Slug
     version: int | None = None
 
 
@@ -49,10 +50,10 @@ class SubscriptionBody(_Body):
 
     plan: PlanReferenceBody | None = None
     custom_plan: dict[str, Any] | None = Field(default=None, alias="customPlan")
-    name: str | None = None
-    description: str | None = None
-    metadata: dict[str, str] | None = None
-    starting_phase: str | None = Field(default=None, alias="startingPhase")
+    name: Name | None = None
+    description: Description | None = None
+    metadata: Metadata | None = None
+    starting_phase: Slug | None = Field(default=None, alias="startingPhase")
     billing_anchor: Instant | None = Field(default=None, alias="billingAnchor")
     settlement_mode: Literal["credit_then_invoice", "credit_only"] | None = Field(default=None, alias="settlementMode")
 
@@ -99,7 +100,7 @@ class SubscriptionMigrate(SubscriptionCancel):
     """The body of a migration to a later version of the plan."""
 
     target_version: int | None = Field(default=None, alias="targetVersion")
-    starting_phase: str | None = Field(default=None, alias="startingPhase")
+    starting_phase: Slug | None = Field(default=None, alias="startingPhase")
     billing_anchor: Instant | None = Field(default=None, alias="billingAnchor")
 
 

@@ -8,10 +8,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter.billing.entitlements.entitlement import Entitlement, EntitlementDraft, Owner
+from dynameter.billing.entitlements.rules import MAX_FIRST_GRANTS
 from dynameter.dialects.openmeter_v1.entitlement_wire import (
     Amount,
     EntitlementCreate,
     GrantCreate,
+    Priority,
     render_entitlement,
     render_grant,
     render_value,
@@ -29,14 +31,16 @@ class Issue(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     amount: Amount
-    priority: int = 1
+    priority: Priority = 1
 
 
 class EntitlementCreateV2(EntitlementCreate):
     """The body of a new entitlement, with its first grants."""
 
     issue: Issue | None = None
-    grants: list[GrantCreate] | None = Field(default=None, max_length=1_000)
+    grants: list[GrantCreate] | None = Field(
+        default=None, max_length=1_000, json_schema_extra={"maxItems": MAX_FIRST_GRANTS}
+    )
 
     def draft(self) -> EntitlementDraft:
         """The entitlement that is asked for; ``issue`` wins over v1's fields."""

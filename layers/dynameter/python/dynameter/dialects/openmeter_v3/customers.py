@@ -14,6 +14,18 @@ from dynameter.dialects.openmeter_v3.filters import StringFilter, read_filters
 from dynameter.dialects.openmeter_v3.labels import read_labels
 from dynameter.dialects.openmeter_v3.lists import page_response, read_page, read_sort
 from dynameter.dialects.openmeter_v3.meters import read_id
+from dynameter.dialects.openmeter_v3.texts import Labels
+from dynameter.dialects.texts import (
+    AddressText,
+    Country,
+    Currency,
+    CustomerKey,
+    Description,
+    Email,
+    Name,
+    SubjectKeys,
+    TimeZone,
+)
 from dynameter.filters import only_values
 from dynameter.http.message import Request, Response, json_response
 
@@ -28,7 +40,7 @@ class UsageAttribution(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    subject_keys: list[str]
+    subject_keys: SubjectKeys
 
 
 class Address(BaseModel):
@@ -36,13 +48,13 @@ class Address(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    country: str | None = None
-    postal_code: str | None = None
-    state: str | None = None
-    city: str | None = None
-    line1: str | None = None
-    line2: str | None = None
-    phone_number: str | None = None
+    country: Country | None = None
+    postal_code: AddressText | None = None
+    state: AddressText | None = None
+    city: AddressText | None = None
+    line1: AddressText | None = None
+    line2: AddressText | None = None
+    phone_number: AddressText | None = None
 
 
 class UpsertCustomerRequest(BaseModel):
@@ -50,20 +62,20 @@ class UpsertCustomerRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    name: str
-    description: str | None = None
-    labels: dict[str, str] | None = None
+    name: Name
+    description: Description | None = None
+    labels: Labels | None = None
     usage_attribution: UsageAttribution | None = None
-    primary_email: str | None = None
-    currency: str | None = None
+    primary_email: Email | None = None
+    currency: Currency | None = None
     billing_address: Address | None = None
-    time_zone: str | None = None
+    time_zone: TimeZone | None = None
 
 
 class CreateCustomerRequest(UpsertCustomerRequest):
     """The body of a creation."""
 
-    key: str
+    key: CustomerKey
 
 
 def create_customer(request: Request, customers: CustomerService) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,12 +14,16 @@ from dynameter.clock import render
 from dynameter.dialects.bodies import read_body
 from dynameter.dialects.openmeter_v3.customers import render_customer
 from dynameter.dialects.openmeter_v3.meters import read_id
+from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import NotSupported
 from dynameter.http.message import Request, Response, json_response
 
 MAX_CUSTOMERS = 100
 MAX_FEATURES = 100
-MAX_KEY_CHARACTERS = 256
+MAX_KEY_CHARACTERS = 512
+"""Of one key; no customer, subject or feature has a longer one."""
+
+Key = Annotated[str, Field(max_length=MAX_KEY_CHARACTERS)]
 
 
 class Keys(BaseModel):
@@ -27,7 +31,7 @@ class Keys(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    keys: list[str] = Field(min_length=1, max_length=MAX_CUSTOMERS)
+    keys: list[Key] = Field(min_length=1, max_length=MAX_CUSTOMERS)
 
 
 class FeatureKeys(BaseModel):
@@ -35,7 +39,7 @@ class FeatureKeys(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    keys: list[str] = Field(min_length=1, max_length=MAX_FEATURES)
+    keys: list[Key] = Field(min_length=1, max_length=MAX_FEATURES)
 
 
 class EntitlementAccessQueryRequest(BaseModel):
@@ -51,7 +55,8 @@ class EntitlementAccessQueryRequest(BaseModel):
 def list_access(request: Request, entitlements: EntitlementService) -> Response:
     """GET customers/{customer}/entitlement-access: each entitlement in force, by feature."""
     owner = entitlements.owner_of_customer(request.principal.workspace, read_id(request, "customerId"))
-    return json_response(200, {"data": [_render_access(one) for one in entitlements.access(owner)]})
+    found = [_render_access(one) for one in entitlements.access(owner)]
+    return refuse_large(json_response(200, {"data": found}), "query single features")
 
 
 def query_access(request: Request, query: AccessQuery) -> Response:
@@ -68,7 +73,7 @@ def query_access(request: Request, query: AccessQuery) -> Response:
         "errors": [_render_unknown(key) for key in asked if key not in matched],
         "meta": {"page": {"next": None, "previous": None, **_ends(found), "size": MAX_CUSTOMERS}},
     }
-    return json_response(200, answer)
+    return refuse_large(json_response(200, answer), "name fewer customers or features")
 
 
 def _ends(found: Sequence[CustomerAccess]) -> dict[str, str]:

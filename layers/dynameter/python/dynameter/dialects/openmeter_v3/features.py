@@ -15,6 +15,8 @@ from dynameter.dialects.openmeter_v3.labels import read_labels
 from dynameter.dialects.openmeter_v3.lists import page_response, read_page, read_sort
 from dynameter.dialects.openmeter_v3.meters import read_id
 from dynameter.dialects.openmeter_v3.query import MAX_FILTERS
+from dynameter.dialects.openmeter_v3.texts import Labels, TextFilter
+from dynameter.dialects.texts import Description, Name, Slug
 from dynameter.dialects.usage_answers import read_group_filters
 from dynameter.filters import V3_TEXT, Operator
 from dynameter.http.message import Request, Response, json_response
@@ -32,7 +34,7 @@ class MeterReference(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     id: str
-    filters: dict[str, dict[str, Any]] | None = Field(default=None, max_length=MAX_FILTERS)
+    filters: dict[str, TextFilter] | None = Field(default=None, max_length=MAX_FILTERS)
 
 
 class CreateFeatureRequest(BaseModel):
@@ -40,10 +42,10 @@ class CreateFeatureRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    key: str
-    name: str
-    description: str | None = None
-    labels: dict[str, str] | None = None
+    key: Slug
+    name: Name
+    description: Description | None = None
+    labels: Labels | None = None
     meter: MeterReference | None = None
 
 

@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from dynameter.dialects.parameters import refuse_parameter
-from dynameter.filters import MAX_CHARACTERS, V3_TEXT, Filter, InvalidFilter, Vocabulary, read_filter
+from dynameter.filters import (
+    MAX_CHARACTERS,
+    MAX_DEPTH,
+    MAX_ITEMS,
+    V3_TEXT,
+    Filter,
+    InvalidFilter,
+    Operator,
+    Vocabulary,
+    read_filter,
+)
 from dynameter.http.message import Request
 
 MAX_FILTER_ITEMS = 50
@@ -23,6 +33,25 @@ OPERATORS = ("eq", "neq", "contains", "oeq", "ocontains", "gt", "gte", "lt", "lt
 """What can stand in the second brackets; other operators are for bodies."""
 URL_TEXT = replace(V3_TEXT, words={word: V3_TEXT.words[word] for word in OPERATORS}, max_items=MAX_FILTER_ITEMS)
 """The operators on texts that a URL can hold."""
+
+_TEXT: dict[str, Any] = {"type": "string", "maxLength": MAX_CHARACTERS}
+_TEXTS = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": MAX_ITEMS}
+_PARTS = {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": MAX_ITEMS}
+_OPERANDS: dict[Operator, Any] = {
+    Operator.IN: _TEXTS,
+    Operator.NIN: _TEXTS,
+    Operator.CONTAINS: {"anyOf": [_TEXT, _TEXTS]},
+    Operator.EXISTS: {"type": "boolean"},
+    Operator.AND: _PARTS,
+    Operator.OR: _PARTS,
+}
+FILTER_SCHEMA = {
+    "type": "object",
+    "description": f"All operators must hold; `and` and `or` hold filters like this one, {MAX_DEPTH} levels deep.",
+    "properties": {word: _OPERANDS.get(operator, _TEXT) for word, operator in V3_TEXT.words.items()},
+    "additionalProperties": False,
+}
+"""A filter in a body as JSON schema."""
 
 
 @dataclass(frozen=True, slots=True)

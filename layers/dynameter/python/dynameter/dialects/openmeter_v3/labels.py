@@ -15,6 +15,15 @@ RESERVED_LABEL_PREFIXES = ("_", "kong", "konnect", "insomnia", "mesh", "kic", "k
 _LABEL_PATTERN = "^[a-z0-9A-Z]{1}([a-z0-9A-Z-._]*[a-z0-9A-Z]+)?$"
 _LABEL = re.compile(r"[a-z0-9A-Z](?:[a-z0-9A-Z\-._]*[a-z0-9A-Z])?")
 
+LABELS_SCHEMA = {
+    "type": "object",
+    "description": f"No key begins with {', '.join(RESERVED_LABEL_PREFIXES)}.",
+    "propertyNames": {"pattern": _LABEL_PATTERN, "maxLength": MAX_LABEL_CHARACTERS},
+    "additionalProperties": {"type": "string", "pattern": _LABEL_PATTERN, "maxLength": MAX_LABEL_CHARACTERS},
+    "maxProperties": MAX_LABELS,
+}
+"""The rules as JSON schema."""
+
 
 def read_labels(labels: Mapping[str, str] | None, what: str) -> dict[str, str]:
     """The labels of a body. Raises InvalidInput, which calls itself ``what``, naming every label that is none."""

@@ -13,6 +13,8 @@ from dynameter.dialects.openmeter_v3 import problems
 from dynameter.dialects.openmeter_v3.filters import read_filters
 from dynameter.dialects.openmeter_v3.labels import read_labels
 from dynameter.dialects.openmeter_v3.lists import page_response, read_page, read_sort
+from dynameter.dialects.openmeter_v3.texts import Dimensions, Labels
+from dynameter.dialects.texts import Description, Name, Slug
 from dynameter.errors import AlreadyExists, DynameterError, NotFound, VersionConflict
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.meter import Aggregation, Meter, MeterChange, MeterDraft
@@ -29,16 +31,16 @@ class UpdateMeterRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    name: str
-    description: str | None = None
-    labels: dict[str, str] | None = None
-    dimensions: dict[str, str] | None = None
+    name: Name
+    description: Description | None = None
+    labels: Labels | None = None
+    dimensions: Dimensions | None = None
 
 
 class CreateMeterRequest(UpdateMeterRequest):
     """The body of a creation."""
 
-    key: str
+    key: Slug
     aggregation: Literal["sum", "count", "unique_count", "avg", "min", "max", "latest"]
     event_type: str
     events_from: Instant | None = None

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter.billing.features.service import FeatureService
 from dynameter.billing.plans.plan import Phase, Plan, PlanDraft
+from dynameter.billing.plans.rules import MAX_PHASES
 from dynameter.billing.plans.service import MAX_FEATURES_ASKED, PlanOrder, PlanService
 from dynameter.clock import Clock, render
 from dynameter.dialects.billing_fields import renamed, worded
@@ -19,7 +20,9 @@ from dynameter.dialects.openmeter_v3.labels import read_labels
 from dynameter.dialects.openmeter_v3.lists import page_response, read_page, read_sort
 from dynameter.dialects.openmeter_v3.meters import read_id
 from dynameter.dialects.openmeter_v3.rate_cards import NAMES, PhaseBody, feature_ids, read_phases, render_phase
+from dynameter.dialects.openmeter_v3.texts import Labels
 from dynameter.dialects.statuses import field_path
+from dynameter.dialects.texts import Currency, Description, Duration, Name, Slug
 from dynameter.errors import FieldError, NotFound
 from dynameter.http.message import Request, Response, json_response
 
@@ -32,19 +35,19 @@ class UpdatePlanRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    name: str
-    description: str | None = None
-    labels: dict[str, str] | None = None
+    name: Name
+    description: Description | None = None
+    labels: Labels | None = None
     pro_rating_enabled: bool = True
-    phases: list[PhaseBody]
+    phases: list[PhaseBody] = Field(json_schema_extra={"minItems": 1, "maxItems": MAX_PHASES})
 
 
 class CreatePlanRequest(UpdatePlanRequest):
     """The body of a creation."""
 
-    key: str
-    currency: str
-    billing_cadence: str
+    key: Slug
+    currency: Currency
+    billing_cadence: Duration
 
 
 class PlanEndpoints:

@@ -14,6 +14,7 @@ from dynameter.clock import render
 from dynameter.dialects.bodies import Instant, read_body, refuse, renamed_fields
 from dynameter.dialects.csv import prefers_csv
 from dynameter.dialects.openmeter_v3.meters import meter_id
+from dynameter.dialects.openmeter_v3.texts import TextFilter
 from dynameter.dialects.statuses import field_path
 from dynameter.dialects.usage_answers import (
     Customers,
@@ -59,7 +60,7 @@ class QueryFilters(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    dimensions: dict[str, dict[str, Any]] | None = Field(default=None, max_length=MAX_FILTERS)
+    dimensions: dict[str, TextFilter] | None = Field(default=None, max_length=MAX_FILTERS)
 
 
 class QueryRequest(BaseModel):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter.billing.plans.plan import EntitlementTemplate, EntitlementType, PaymentTerm, Phase, RateCard
+from dynameter.billing.plans.rules import MAX_RATE_CARDS
 from dynameter.billing.pricing.price import (
     Commitments,
     Discounts,
@@ -23,8 +24,10 @@ from dynameter.billing.pricing.price import (
     TierMode,
     UnitPrice,
 )
+from dynameter.billing.pricing.rules import MAX_GRANT_PRIORITY, MAX_TIERS
 from dynameter.dialects.billing_fields import Amount
 from dynameter.dialects.bodies import refuse
+from dynameter.dialects.texts import Description, Duration, Metadata, Name, Slug
 from dynameter.errors import FieldError
 from dynameter.meters.quantity import render_number, render_text
 
@@ -88,7 +91,7 @@ class PriceBody(_Body):
 
     type: Literal["free", "flat", "unit", "graduated", "volume", "package"]
     amount: Amount | None = None
-    tiers: list[PriceTier] | None = None
+    tiers: list[PriceTier] | None = Field(default=None, json_schema_extra={"minItems": 1, "maxItems": MAX_TIERS})
     quantity_per_package: Amount | None = None
 
 
@@ -119,7 +122,7 @@ class IssueBody(_Body):
     """The grant at each reset."""
 
     amount: Amount
-    priority: int = 1
+    priority: int = Field(default=1, json_schema_extra={"minimum": 1, "maximum": MAX_GRANT_PRIORITY})
 
 
 class EntitlementBody(_Body):
@@ -130,7 +133,7 @@ class EntitlementBody(_Body):
     is_soft_limit: bool = False
     issue: IssueBody | None = None
     preserve_overage_at_reset: bool = False
-    usage_period: str | None = None
+    usage_period: Duration | None = None
 
 
 class FeatureReference(_Body):
@@ -142,12 +145,12 @@ class FeatureReference(_Body):
 class RateCardBody(_Body):
     """A rate card; a flat price without a cadence is paid once."""
 
-    key: str
-    name: str
-    description: str | None = None
-    labels: dict[str, str] | None = None
+    key: Slug
+    name: Name
+    description: Description | None = None
+    labels: Metadata | None = None
     feature: FeatureReference | None = None
-    billing_cadence: str | None = None
+    billing_cadence: Duration | None = None
     price: PriceBody
     unit_config: UnitConfig | None = None
     payment_term: Literal["in_advance", "in_arrears"] = "in_arrears"
@@ -159,12 +162,12 @@ class RateCardBody(_Body):
 class PhaseBody(_Body):
     """A phase of a plan."""
 
-    key: str
-    name: str
-    description: str | None = None
-    labels: dict[str, str] | None = None
-    duration: str | None = None
-    rate_cards: list[RateCardBody]
+    key: Slug
+    name: Name
+    description: Description | None = None
+    labels: Metadata | None = None
+    duration: Duration | None = None
+    rate_cards: list[RateCardBody] = Field(json_schema_extra={"maxItems": MAX_RATE_CARDS})
 
 
 def feature_ids(bodies: Iterable[PhaseBody]) -> dict[str, Place]:

@@ -27,6 +27,7 @@ from dynameter.dialects.openmeter_v3.labels import read_labels
 from dynameter.dialects.openmeter_v3.lists import page_response, read_page, read_sort
 from dynameter.dialects.openmeter_v3.meters import read_id
 from dynameter.dialects.openmeter_v3.rate_cards import render_rate_card
+from dynameter.dialects.openmeter_v3.texts import Labels
 from dynameter.errors import FieldError, NotFound
 from dynameter.filters import only_values
 from dynameter.http.message import Request, Response, json_response
@@ -72,7 +73,7 @@ class SubscriptionBody(_Body):
     customer: CustomerReference | None = None
     plan: PlanReferenceBody | None = None
     custom_plan: dict[str, Any] | None = None
-    labels: dict[str, str] | None = None
+    labels: Labels | None = None
     starting_phase: str | None = None
     billing_anchor: Instant | None = None
     settlement_mode: Literal["credit_then_invoice", "credit_only"] | None = None

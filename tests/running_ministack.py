@@ -16,12 +16,16 @@ from pathlib import Path
 from local.template import ROOT
 
 MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
+TABLES_ONLY = "dynamodb,dynamodbstreams,sts,iam"
 READY_S = 30
 
 
 @contextmanager
-def running_ministack() -> Iterator[str]:
-    """Run it on a free port while the context lasts; answers its address. Raises RuntimeError if it does not start."""
+def running_ministack(program: Path = MINISTACK, services: str = TABLES_ONLY) -> Iterator[str]:
+    """Run it on a free port while the context lasts; answers its address. Raises RuntimeError if it does not start.
+
+    It is bound to this machine alone: its own defaults listen everywhere, and on a port for MQTT besides.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     variables = {
@@ -30,12 +34,12 @@ def running_ministack() -> Iterator[str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
-        "SERVICES": "dynamodb,dynamodbstreams,sts,iam",
+        "SERVICES": services,
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (folder / "log").open("w") as log:
-            process = subprocess.Popen([MINISTACK], cwd=folder, env={**os.environ, **variables}, stdout=log, stderr=log)
+            process = subprocess.Popen([program], cwd=folder, env={**os.environ, **variables}, stdout=log, stderr=log)
         try:
             _await_ready(process, port, folder / "log")
             yield f"http://127.0.0.1:{port}"

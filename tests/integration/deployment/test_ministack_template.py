@@ -1,0 +1,45 @@
+"""What is deployed to ministack is the template, but for what ministack cannot make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.template import Template
+from tests.integration.deployment.ministack_template import for_ministack
+
+TEMPLATE: Any = Template.load()._document
+DERIVED, CHANGES = for_ministack(TEMPLATE)
+
+
+def without_changes(template: Any) -> Any:
+    resources = {
+        name: {
+            **resource,
+            "Properties": {
+                key: value for key, value in resource.get("Properties", {}).items() if (name, key) not in CHANGES
+            },
+        }
+        for name, resource in template["Resources"].items()
+    }
+    return {**template, "Resources": resources}
+
+
+def test_nothing_but_what_is_listed_differs() -> None:
+    assert without_changes(DERIVED) == without_changes(TEMPLATE)
+
+
+def test_functions_lose_their_gradual_deployment_and_nothing_else() -> None:
+    functions = {name for name, one in TEMPLATE["Resources"].items() if one["Type"] == "AWS::Serverless::Function"}
+
+    assert {changed for name, changed in CHANGES if name in functions} == {"DeploymentPreference"}
+
+
+def test_of_alarms_only_those_on_metric_math_change() -> None:
+    alarms = {name: one for name, one in TEMPLATE["Resources"].items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    computed = {name for name, one in alarms.items() if "Expression" in str(one["Properties"].get("Metrics"))}
+
+    assert {name for name, _ in CHANGES if name in alarms} == computed
+    assert {DERIVED["Resources"][name]["Type"] for name, _ in CHANGES} <= {
+        "AWS::CloudWatch::Alarm",
+        "AWS::Serverless::Function",
+    }

@@ -16,6 +16,7 @@ from typing import IO
 
 from local.service import KEY, WORKSPACE
 from local.template import ROOT
+from tests.policies import DENIAL
 
 STOP_S = 20
 
@@ -33,13 +34,16 @@ class Server:
 
 @contextmanager
 def running_server(variables: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Run ``python -m local`` on a free port while the context lasts; ``variables`` go into its environment."""
+    """Run ``python -m local`` on a free port while the context lasts; ``variables`` go into its environment.
+
+    Its functions may do what the template allows them, see ``tests.policies``; one that did more fails here.
+    """
     environment = {**os.environ, "HOST": "127.0.0.1", "PORT": "0", "DYNAMETER_ENDPOINT": "", **(variables or {})}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         with log.open("w") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "local"],
+                [sys.executable, "-m", "tests.judged_server"],
                 cwd=ROOT,
                 env=environment,
                 stdout=subprocess.PIPE,
@@ -54,6 +58,7 @@ def running_server(variables: Mapping[str, str] | None = None) -> Iterator[Serve
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_S)
+        assert DENIAL not in log.read_text()
 
 
 def _address(output: IO[str], log: Path) -> str:

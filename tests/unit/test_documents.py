@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.template import ROOT, Template
+from tests.policies import statements
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -25,18 +26,23 @@ RIGHTS = {
     "GetItem": "read",
     "BatchGetItem": "read",
     "Query": "read",
-    "ConditionCheckItem": "read",
     "PutItem": "write",
     "UpdateItem": "write",
     "PartiQLInsert": "write",
     "DeleteItem": "delete",
 }
 COLUMNS = {
-    "EventsTable.Arn": "Events",
-    "by_time": "its index",
-    "UsageTable.Arn": "Usage",
-    "CatalogTable.Arn": "Catalog",
+    ("EventsTable", None): "events",
+    ("EventsTable/index/by_time", None): "their index",
+    ("UsageTable", "!*"): "usage",
+    ("UsageTable", "!limit.*"): "limits",
+    ("UsageTable", "!quota.*"): "quotas",
+    ("UsageTable", "!batch.*"): "receipts",
+    ("UsageTable", "!quarantine"): "quarantine",
+    ("CatalogTable", "w.*"): "catalog",
+    ("CatalogTable", "k.*"): "keys",
 }
+"""A table and the pattern of the partition keys that a statement is bound to; usage is all that is not under "!"."""
 
 
 def name(path: Path) -> str:
@@ -112,32 +118,33 @@ def test_the_changelog_has_this_version() -> None:
     assert version[1] in headings
 
 
-def resources(statement: dict[str, Any]) -> Iterator[str]:
-    for resource in statement["Resource"]:
-        yield resource["GetAtt"] if "GetAtt" in resource else resource["Sub"].rpartition("/")[2]
+def bound_to(conditions: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The pattern of a statement's partition keys."""
+    patterns = [found["dynamodb:LeadingKeys"] for found in conditions.values() if "dynamodb:LeadingKeys" in found]
+    for (pattern,) in patterns:
+        return str(pattern)
+    return None
 
 
 def policy_row(function: str) -> dict[str, str]:
     """What a function's policies allow, in the words of the page."""
-    freely: dict[str, set[str]] = {}
-    limited: dict[str, set[str]] = {}
-    for policy in TEMPLATE._document["Resources"][function]["Properties"]["Policies"]:
-        for statement in policy["Statement"]:
-            granted = limited if "Condition" in statement else freely
-            for resource in resources(statement):
-                for action in statement["Action"]:
-                    service, _, verb = action.partition(":")
-                    column, right = (
-                        (COLUMNS[resource], RIGHTS[verb]) if service == "dynamodb" else ("else", f"`{action}`")
-                    )
-                    granted.setdefault(column, set()).add(right)
+    granted: dict[str, set[str]] = {}
+    for statement in statements(TEMPLATE, function):
+        for resource in statement.resources:
+            for action in statement.actions:
+                service, _, verb = action.partition(":")
+                if service == "dynamodb":
+                    column = COLUMNS[resource, bound_to(statement.conditions)]
+                    granted.setdefault(column, set()).add(RIGHTS[verb])
+                else:
+                    granted.setdefault("else", set()).add(f"`{action}`")
     order = [*dict.fromkeys(RIGHTS.values())]
-    row = {}
-    for column in (*COLUMNS.values(), "else"):
-        free, some = freely.get(column, set()), limited.get(column, set()) - freely.get(column, set())
-        names = sorted(free | some, key=lambda right: (order.index(right) if right in order else len(order), right))
-        row[column] = ", ".join(f"({right})" if right in some else right for right in names)
-    return row
+    return {
+        column: ", ".join(
+            sorted(granted.get(column, ()), key=lambda one: (order.index(one) if one in order else 9, one))
+        )
+        for column in (*COLUMNS.values(), "else")
+    }
 
 
 def documented_rows() -> dict[str, dict[str, str]]:

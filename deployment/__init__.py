@@ -1,0 +1,1 @@
+"""Deploys, checks and removes stacks: what the Makefile's targets ``deploy``, ``policies`` and ``remove`` run."""

@@ -85,7 +85,7 @@ class Template:
     """A view of the template: functions, routes, tables, stream mappings. A table's name here is its logical id."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self._document = document
+        self.document = document
         self._resources: Mapping[str, Any] = document["Resources"]
 
     @classmethod
@@ -95,7 +95,7 @@ class Template:
 
     def functions(self) -> list[Function]:
         """Every function of the template."""
-        shared = self._document["Globals"]["Function"]
+        shared = self.document["Globals"]["Function"]
         found = []
         for name, resource in self._of_type("AWS::Serverless::Function"):
             properties = {**shared, **resource["Properties"]}
@@ -172,7 +172,7 @@ class Template:
         """A reference to a parameter as its default, to a resource as its logical id; anything else as it is."""
         if isinstance(value, dict) and "Ref" in value:
             name = value["Ref"]
-            parameters = self._document.get("Parameters", {})
+            parameters = self.document.get("Parameters", {})
             if name in parameters:
                 return parameters[name].get("Default", "")
             return _PSEUDO_PARAMETERS.get(name, name)

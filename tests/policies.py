@@ -103,7 +103,7 @@ def statements(template: Template, function: str) -> list[Statement]:
             frozenset(_named(resource) for resource in _listed(one["Resource"])),
             one.get("Condition", {}),
         )
-        for policy in template._document["Resources"][function]["Properties"].get("Policies", ())
+        for policy in template.document["Resources"][function]["Properties"].get("Policies", ())
         for one in policy["Statement"]
         if one["Effect"] == "Allow"
     ]

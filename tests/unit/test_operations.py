@@ -19,7 +19,7 @@ PAGES = [ROOT / "docs" / name for name in ("operations.md", "backup.md")]
 RUNBOOKS = (ROOT / "docs" / "operations.md").read_text().partition("\n## Runbooks\n")[2].partition("\n## ")[0]
 SECTIONS = dict(re.findall(r"(?ms)^### (.+?)\n(.*?)(?=^### |\Z)", RUNBOOKS))
 BLOCKS = [(page.name, block) for page in PAGES for block in re.findall(r"(?ms)^ *```sh\n(.*?)```", page.read_text())]
-RESOURCES = Template.load()._document["Resources"]
+RESOURCES = Template.load().document["Resources"]
 ALARMS = {name for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
 
 OF_THE_COMMAND_LINE_ALONE = {("logs", "tail"), ("s3", "ls"), ("dynamodb", "wait")}
@@ -99,8 +99,8 @@ def test_another_logical_id_gives_the_stack_another_table_and_nothing_of_the_old
     subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
 
     changed = Template.load(tmp_path / "template.yaml")
-    assert changed._document["Resources"]["EventsTable2"] == RESOURCES["EventsTable"]
-    assert "EventsTable" not in changed._document["Resources"]
+    assert changed.document["Resources"]["EventsTable2"] == RESOURCES["EventsTable"]
+    assert "EventsTable" not in changed.document["Resources"]
     text = (tmp_path / "template.yaml").read_text()
     assert re.findall(r"\bEventsTable\b.*", text) == ["EventsTable: {Value: !Ref EventsTable2}"]
 

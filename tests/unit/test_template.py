@@ -18,7 +18,7 @@ from tests.conftest import load_function
 TEMPLATE = Template.load()
 FUNCTIONS = TEMPLATE.functions()
 HTTP_FUNCTIONS = sorted({route.function for route in TEMPLATE.routes()})
-_document: Any = TEMPLATE._document
+_document: Any = TEMPLATE.document
 MAX_ALARM_METRICS = 10
 """Of an alarm on metric math, a limit of CloudWatch that cannot be raised."""
 BACKGROUND = {"RebuildFunction", "ThresholdsFunction", "WebhooksFunction"}

@@ -11,7 +11,7 @@ import pytest
 from local.template import Template
 
 TEMPLATE = Template.load()
-RESOURCES: Any = TEMPLATE._document["Resources"]
+RESOURCES: Any = TEMPLATE.document["Resources"]
 FUNCTIONS = {one.name: RESOURCES[one.name]["Properties"] for one in TEMPLATE.functions()}
 STREAMED = {one.function for one in TEMPLATE.stream_mappings()}
 BACKGROUND = {"RebuildFunction", "ThresholdsFunction", "WebhooksFunction"}
@@ -49,7 +49,7 @@ def test_new_code_takes_over_as_told_and_goes_back_when_its_own_errors_ring(name
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_is_published_when_anything_of_it_or_the_release_changes(name: str) -> None:
-    assert TEMPLATE._document["Globals"]["Function"]["AutoPublishAlias"] == "live"
+    assert TEMPLATE.document["Globals"]["Function"]["AutoPublishAlias"] == "live"
     assert FUNCTIONS[name]["AutoPublishAliasAllProperties"] is True
     assert FUNCTIONS[name]["AutoPublishCodeSha256"] == {"Ref": "Release"}
 
@@ -65,7 +65,7 @@ def test_a_layer_publishes_what_uses_it_and_its_old_versions_stay(name: str) -> 
 
 
 def test_without_a_release_named_code_alone_publishes() -> None:
-    release = TEMPLATE._document["Parameters"]["Release"]
+    release = TEMPLATE.document["Parameters"]["Release"]
 
     assert release["Default"] == ""
     assert re.fullmatch(release["AllowedPattern"], "0123456789abcdef" * 4)
@@ -83,8 +83,8 @@ def test_only_work_that_can_wait_may_be_held_back(name: str) -> None:
 
 
 def test_a_stack_deploys_into_an_account_that_can_set_no_concurrency_apart() -> None:
-    assert TEMPLATE._document["Parameters"]["BackgroundConcurrency"]["Default"] == 0
-    assert TEMPLATE._document["Conditions"]["HoldsBackground"] == {
+    assert TEMPLATE.document["Parameters"]["BackgroundConcurrency"]["Default"] == 0
+    assert TEMPLATE.document["Conditions"]["HoldsBackground"] == {
         "Not": [{"Equals": [{"Ref": "BackgroundConcurrency"}, 0]}]
     }
 
@@ -105,11 +105,11 @@ def test_events_of_a_bus_that_wait_too_long_ring(name: str) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_is_traced(name: str) -> None:
-    assert (TEMPLATE._document["Globals"]["Function"] | FUNCTIONS[name])["Tracing"] == "Active"
+    assert (TEMPLATE.document["Globals"]["Function"] | FUNCTIONS[name])["Tracing"] == "Active"
 
 
 def test_metrics_carry_the_stacks_name_so_that_two_stacks_do_not_add_up() -> None:
-    variables = TEMPLATE._document["Globals"]["Function"]["Environment"]["Variables"]
+    variables = TEMPLATE.document["Globals"]["Function"]["Environment"]["Variables"]
     own = [alarm["Dimensions"] for alarm in ALARMS.values() if alarm.get("Namespace") == "Dynameter"]
 
     assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}

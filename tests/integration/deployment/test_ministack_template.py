@@ -7,7 +7,7 @@ from typing import Any
 from local.template import Template
 from tests.integration.deployment.ministack_template import for_ministack
 
-TEMPLATE: Any = Template.load()._document
+TEMPLATE: Any = Template.load().document
 DERIVED, CHANGES = for_ministack(TEMPLATE)
 
 

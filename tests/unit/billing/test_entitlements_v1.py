@@ -230,6 +230,10 @@ def test_the_workspace_s_entitlements_are_listed_and_filtered(rights: Rights) ->
     assert rights.ok("GET /api/v1/entitlements", ("feature", "sso"), ("page", "1"))["totalCount"] == 0
 
 
+def test_an_unknown_type_of_entitlement_is_refused(rights: Rights) -> None:
+    assert rights.call("GET /api/v1/entitlements", ("entitlementType", "limited"))[0] == 400
+
+
 def test_a_subject_s_own_entitlement_is_still_its_own_after_a_customer_has_it(rights: Rights) -> None:
     rights.create(subject="loner")
     attribution = {"subjectKeys": ["loner"]}

@@ -268,6 +268,13 @@ def test_a_plan_is_found_by_its_key_in_its_active_or_its_latest_version(shop: Sh
     assert (by_key["id"], latest["id"]) == (first["id"], second["id"])
 
 
+def test_a_wrong_flag_is_refused_whether_a_plan_is_named_by_key_or_by_id(shop: Shop) -> None:
+    plan = shop.publish()
+
+    for reference in (at(plan), {"planId": "premium_plan"}):
+        assert shop.call(f"GET {PLAN}", ("includeLatest", "maybe"), path=reference)[0] == 400
+
+
 def test_an_archived_plan_is_found_by_id_alone_and_archiving_again_changes_nothing(shop: Shop) -> None:
     plan = shop.publish()
 

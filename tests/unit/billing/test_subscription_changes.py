@@ -88,6 +88,14 @@ def test_migrating_changes_to_a_later_version_of_the_same_plan(shop: Shop, movin
     assert both["current"]["phases"][0]["items"][0]["price"]["amount"] == "1"
 
 
+def test_migrating_to_a_phase_without_a_name_is_refused(shop: Shop, moving: ManualClock) -> None:
+    made = shop.subscribe()
+    shop.act("publish", shop.act("next", {"id": "premium_plan"}))
+    moving.advance(60)
+
+    assert shop.of(made, "migrate", body={"timing": "immediate", "startingPhase": ""})[0] == 400
+
+
 # ---- lists
 
 

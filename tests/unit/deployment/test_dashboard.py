@@ -15,7 +15,7 @@ from dynameter.rebuild.worker import Result
 from local.template import ROOT, Template
 
 TEMPLATE = Template.load()
-RESOURCES: Any = TEMPLATE._document["Resources"]
+RESOURCES: Any = TEMPLATE.document["Resources"]
 FUNCTIONS = {one.name for one in TEMPLATE.functions()}
 _BODY: str = RESOURCES["Overview"]["Properties"]["DashboardBody"]["Sub"]
 WIDGETS: list[dict[str, Any]] = json.loads(_BODY)["widgets"]
@@ -147,7 +147,7 @@ def test_widgets_lie_side_by_side_and_not_on_each_other() -> None:
 
 def test_a_stack_may_do_without() -> None:
     assert RESOURCES["Overview"]["Condition"] == "HasDashboard"
-    assert TEMPLATE._document["Conditions"]["HasDashboard"] == {"Equals": [{"Ref": "Dashboard"}, "true"]}
+    assert TEMPLATE.document["Conditions"]["HasDashboard"] == {"Equals": [{"Ref": "Dashboard"}, "true"]}
 
 
 def test_no_other_resource_needs_the_dashboard() -> None:

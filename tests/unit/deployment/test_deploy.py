@@ -16,7 +16,7 @@ from local.template import Template
 
 CONFIG = tomllib.loads(deploy.CONFIG.read_text())
 ENVIRONMENTS = [name for name in CONFIG if name != "version"]
-PARAMETERS: Any = Template.load()._document["Parameters"]
+PARAMETERS: Any = Template.load().document["Parameters"]
 
 
 def options(**changed: Any) -> Options:

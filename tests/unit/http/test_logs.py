@@ -187,7 +187,7 @@ def test_counting_events_leaves_nothing_in_the_logs(settled: Settled, logged: Ca
 
 
 def test_the_access_log_has_no_headers_and_no_credential() -> None:
-    resources: Any = TEMPLATE._document["Resources"]
+    resources: Any = TEMPLATE.document["Resources"]
     settings = resources["ApiStage"]["Properties"]["AccessLogSettings"]
     shown = set(re.findall(r"\$context\.([\w.]+)", settings["Format"]))
     assert {one for one in shown if one.startswith(("identity", "authorizer", "request.header"))} == {

@@ -278,3 +278,16 @@ def test_the_workspace_is_checked(call: Call) -> None:
     answer = call(EXCHANGES, path={"workspace_id": "00000000-0000-4000-8000-00000000000f"}, body=REQUEST)
 
     assert answer.status == 403
+
+
+def test_a_field_in_two_spellings_with_two_values_is_refused(send: Any) -> None:
+    answer = send({**REQUEST, "key_id": "one", "keyId": "two"})
+
+    assert answer.status == 422
+    assert [one["source"]["pointer"] for one in answer.body["errors"]] == ["/keyId"]
+
+
+def test_a_null_does_not_take_away_what_another_spelling_says(send: Any, stored: Any) -> None:
+    send({"id": "e-1", "user_id": "user-1", "userId": None, "path": "/x", "status": 200})
+
+    assert stored("e-1")[0].subject == "user-1"

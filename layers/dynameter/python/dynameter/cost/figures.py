@@ -114,7 +114,8 @@ class Figures:
     trace_share: Decimal = Decimal("0.05")
     """Of a function's invocations past the first of each second (X-Ray's default sampling, Lambda's active tracing)."""
     custom_metrics: int = 15
-    alarms: int = 12
+    alarms: int = 50
+    """Metrics that the template's alarms watch; CloudWatch bills each, an alarm on several several times."""
 
 
 MEASURED = Figures()

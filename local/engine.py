@@ -84,7 +84,7 @@ def embedded() -> Iterator[None]:
         patch.object(Table, "__deepcopy__", _copied, create=True),
         patch.object(DynamoDBBackend, "transact_write_items", _transact),
     ):
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", *(one for one in os.environ if "_ENDPOINT_URL" in one)):
             os.environ.pop(name, None)
         with mock_aws():
             yield

@@ -14,7 +14,7 @@ import boto3
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 from botocore.config import Config
 
-from dynameter.access.bootstrap import ensure_key
+from dynameter.access.known_key import ensure_key
 from dynameter.access.store import KeyStore
 from dynameter.billing.thresholds import eventbridge
 from dynameter.clock import SystemClock

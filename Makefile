@@ -48,6 +48,15 @@ RUNS := 1000
 simulate: $(VENV)/.test-stamp ## seeded histories with faults: make simulate SEED=1 RUNS=10000
 	@$(VENV)/bin/python -m tests.simulation --seed $(SEED) --runs $(RUNS)
 
+.PHONY: schemathesis fuzz
+schemathesis: $(VENV)/.test-stamp ## every operation of the OpenAPI documents, asked well and badly: EXAMPLES=100 SEED=1 [DIALECT=zuplo]
+	@$(VENV)/bin/python -m tests.abuse --seed $(SEED) --examples $(or $(EXAMPLES),100) $(if $(DIALECT),--dialect $(DIALECT))
+
+fuzz: $(VENV)/.test-stamp ## bodies, paths, headers, keys, cursors, expressions, stream records that nobody sends: EXAMPLES=2000 SEED=1
+	@echo "seed $(SEED), $(or $(EXAMPLES),2000) examples a test"
+	@DYNAMETER_FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(VENV)/bin/python -m pytest -n auto --dist loadfile \
+		--hypothesis-seed=$(SEED) tests/abuse/fuzz
+
 bench: $(VENV)/.test-stamp $(MINISTACK)/.stamp ## every budget beside its plain alternative, as a table and in bench.json
 	@$(VENV)/bin/python -m tests.benchmarks
 
@@ -145,15 +154,15 @@ remove: $(VENV)/.run-stamp $(SAM)/.stamp ## remove a stack: make remove STACK=na
 
 first-key: $(VENV)/.run-stamp ## make the first API key of a deployment: make first-key STACK=name [ARGS="--workspace UUID"]
 	@test -n "$(STACK)" || { echo "say which stack: make first-key STACK=name" >&2; exit 1; }
-	@$(VENV)/bin/python -m dynameter.access.bootstrap --stack "$(STACK)" $(ARGS)
+	@$(VENV)/bin/python -m dynameter.operations.first_key --stack "$(STACK)" $(ARGS)
 
 redrive: $(VENV)/.run-stamp ## count what lies in quarantine and failed batches: make redrive STACK=name [ARGS=--list]
 	@test -n "$(STACK)" || { echo "say which stack: make redrive STACK=name" >&2; exit 1; }
-	@$(VENV)/bin/python -m dynameter.rebuild.redrive_command --stack "$(STACK)" $(ARGS)
+	@$(VENV)/bin/python -m dynameter.operations.redrive --stack "$(STACK)" $(ARGS)
 
 restore: $(VENV)/.run-stamp ## put back what a table has lost: make restore STACK=name TABLE=events|usage|catalog FROM=table
 	@test -n "$(STACK)" -a -n "$(TABLE)" -a -n "$(FROM)" || { echo "say what: make restore STACK=name TABLE=events|usage|catalog FROM=table" >&2; exit 1; }
-	@$(VENV)/bin/python -m dynameter.rebuild.restore_command --stack "$(STACK)" --table "$(TABLE)" --from "$(FROM)" $(ARGS)
+	@$(VENV)/bin/python -m dynameter.operations.restore --stack "$(STACK)" --table "$(TABLE)" --from "$(FROM)" $(ARGS)
 
 # make lock UPGRADE=--upgrade takes newer versions of everything, UPGRADE="--upgrade-package boto3" of one; without it, versions
 # stay as they are where they may.
@@ -172,7 +181,7 @@ audit: $(TOOLS)/.stamp ## look every locked version up in databases of known vul
 
 purge: $(VENV)/.run-stamp ## count usage rows that nobody reads any more: make purge STACK=name [ARGS=--delete]
 	@test -n "$(STACK)" || { echo "say which stack: make purge STACK=name" >&2; exit 1; }
-	@$(VENV)/bin/python -m dynameter.rebuild.purge_command --stack "$(STACK)" $(ARGS)
+	@$(VENV)/bin/python -m dynameter.operations.purge --stack "$(STACK)" $(ARGS)
 
 clean: ## remove environments, builds and caches
 	rm -rf $(VENV) $(SAM) $(MINISTACK) $(SMOKE) $(RUNTIME) $(TOOLS) .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis \

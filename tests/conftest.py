@@ -8,6 +8,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -41,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A process of pytest-xdist tells the one that prints."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["engines"] = dict(session.config.stash[ENGINES])
+        session.config.workeroutput["engines"] = session.config.stash[ENGINES].copy()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -131,6 +132,19 @@ def load_function(name: str) -> ModuleType:
     return module
 
 
+@contextmanager
+def open_engine(patch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Moto with the template's empty tables, while the context lasts; the functions' environment points at it."""
+    with embedded():
+        for name, value in TEMPLATE.functions()[0].environment.items():
+            patch.setenv(name, value)
+        patch.setenv("EVENT_WRITES", EventWrites.PUT.value)
+        patch.setenv("CLOCK_SKEW_MS", "0")
+        found = Settings.from_env(os.environ)
+        create_tables(create_client(found), TEMPLATE)
+        yield found
+
+
 @pytest.fixture(autouse=True)
 def policies_allow() -> Iterator[None]:
     """No function under test did what the template does not allow it."""
@@ -160,13 +174,7 @@ def context() -> LambdaContext:
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """Moto with the template's empty tables; the functions' environment points at it."""
-    with embedded():
-        for name, value in TEMPLATE.functions()[0].environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("EVENT_WRITES", EventWrites.PUT.value)
-        monkeypatch.setenv("CLOCK_SKEW_MS", "0")
-        found = Settings.from_env(os.environ)
-        create_tables(create_client(found), TEMPLATE)
+    with open_engine(monkeypatch) as found:
         yield found
 
 

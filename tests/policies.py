@@ -207,7 +207,7 @@ def _judged(client: Any, operation: str, parameters: Any) -> Any:
             if not allowed(function, call):
                 DENIED.append(f"{function}: {call}")
                 _log.error("%s %s: %s", DENIAL, function, call)
-                fault = {"Code": "AccessDeniedException", "Message": f"{function} is not allowed {call}"}
+                fault: Any = {"Code": "AccessDeniedException", "Message": f"{function} is not allowed {call}"}
                 raise ClientError({"Error": fault}, operation)
     return _make_api_call(client, operation, parameters)
 
@@ -226,5 +226,5 @@ def _loaded(function: Function) -> Any:
 def enforce() -> None:
     """Judge what functions do from now on in this process, in their pools' threads too."""
     BaseClient._make_api_call = _judged  # type: ignore[attr-defined]
-    ThreadPoolExecutor.submit = _submitted  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = _submitted  # type: ignore[method-assign, assignment]
     local.functions.load_handler = _loaded

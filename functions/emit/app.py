@@ -27,7 +27,7 @@ from dynameter.events.intake import Intake
 from dynameter.events.store import EventStore
 from dynameter.http.lambda_proxy import Endpoint, dispatch
 from dynameter.http.message import Request, Response
-from dynameter.runtime.dynamodb import create_client
+from dynameter.runtime.dynamodb import create_client, describe_fault
 from dynameter.runtime.observability import logger, publish_counts
 from dynameter.runtime.settings import Settings
 
@@ -62,7 +62,7 @@ def limiter(settings: Settings, client: DynamoDBClient) -> Limiter | None:
 
 
 def _report_limiter(error: Exception) -> None:
-    logger.warning("a workspace's limit could not be asked; its events pass", extra={"error": repr(error)})
+    logger.warning("a workspace's limit could not be asked; its events pass", extra=describe_fault(error))
 
 
 def count(counts: Mapping[Status, int]) -> None:

@@ -21,7 +21,7 @@ from dynameter.events.store import decode_item
 from dynameter.meters.going_live import GoingLive
 from dynameter.meters.store import MeterStore
 from dynameter.rebuild.generation import GenerationRebuild
-from dynameter.rebuild.job import REBUILD, RECOMPUTE, REDRIVE, UNVOID, VOID, Handler, Job
+from dynameter.rebuild.job import REBUILD, RECOMPUTE, REDRIVE, UNVOID, VOID, Handler, Job, UnreadableJob
 from dynameter.rebuild.recompute import Recompute
 from dynameter.rebuild.redrive import Redrive
 from dynameter.rebuild.store import JobStore, read_job
@@ -90,11 +90,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _run(record: Mapping[str, Any], deadline_us: int) -> Result:
     try:
         trigger = read_trigger(record, read_job)
-    except (KeyError, ValueError) as error:
-        # Nothing here writes such an item, and to try again would not mend it.
-        logger.error("an item under a job's key is no job", extra={"error": type(error).__name__})
+        return Result.IDLE if trigger is None else worker().run(trigger, deadline_us)
+    except UnreadableJob as error:
+        logger.error("an item under a job's key is no job", extra={"error": str(error)})
         return Result.FAILED
-    return Result.IDLE if trigger is None else worker().run(trigger, deadline_us)
 
 
 def _report_job_fault(job: Job, error: Exception) -> None:

@@ -38,7 +38,7 @@ from dynameter.http.message import Request, Response
 from dynameter.meters.service import MeterService
 from dynameter.meters.store import MeterStore
 from dynameter.runtime.catalog import Catalog
-from dynameter.runtime.dynamodb import create_client
+from dynameter.runtime.dynamodb import create_client, describe_fault
 from dynameter.runtime.observability import logger, publish_counts
 from dynameter.runtime.retries import pause
 from dynameter.runtime.settings import Settings
@@ -165,7 +165,7 @@ def new_id() -> str:
 
 
 def _report_limiter(error: Exception) -> None:
-    logger.warning("a workspace's limit could not be asked; its events pass", extra={"error": repr(error)})
+    logger.warning("a workspace's limit could not be asked; its events pass", extra=describe_fault(error))
 
 
 def _counted(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:

@@ -61,7 +61,7 @@ def main() -> None:
         raise SystemExit("the routes could not be fetched")
     listening = socket.create_server(("127.0.0.1", 0))
     print(listening.getsockname()[1], flush=True)
-    config = uvicorn.Config(MeteringMiddleware(api, observer=observer), log_level="warning")  # type: ignore[arg-type]
+    config = uvicorn.Config(MeteringMiddleware(api, observer=observer), log_level="warning")
     uvicorn.Server(config).run(sockets=[listening])
 
 

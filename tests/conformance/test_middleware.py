@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -138,7 +138,7 @@ async def running_app(port: int, key: str, *, spool: Path | None = None, shutdow
 
 
 async def call_all(
-    app: App, world: World, calls: Iterator[tuple[str, int]], after: dict[int, Callable[[], Awaitable[None]]]
+    app: App, world: World, calls: Iterator[tuple[str, int]], after: Mapping[int, Callable[[], Awaitable[None]]]
 ) -> None:
     """Make the calls from many clients at once; ``after`` so many of them were served something happens."""
     served = 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dynameter.access.bootstrap import ensure_key
+from dynameter.access.known_key import ensure_key
 from dynameter.access.store import KeyStore
 from dynameter.clock import SystemClock
 from dynameter.runtime.dynamodb import create_client

@@ -42,7 +42,7 @@ def events(start: int, count: int) -> list[dict[str, Any]]:
     ]
 
 
-def usage(server: Server, meter: str) -> list[tuple[str, float]]:
+def usage(server: Server, meter: str) -> Any:
     answer = call(server, "GET", f"/api/v1/meters/{meter}/query?groupBy=subject")
     return [(row["subject"], row["value"]) for row in answer["data"]]
 

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import ulid
 
-from dynameter.access.bootstrap import ensure_key
+from dynameter.access.known_key import ensure_key
 from dynameter.access.principal import SCOPES
 from dynameter.access.store import KeyStore
 from dynameter.clock import SystemClock

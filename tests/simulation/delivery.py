@@ -6,7 +6,7 @@ stay in one lane, and in order. A batch that fails is brought again, as it was o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,10 @@ class Delivery:
         self._lanes = lanes
         self._made: dict[tuple[int, int], Lane] = {}
         self._read: dict[int, int] = {}
+
+    def admits(self, record: Mapping[str, Any]) -> bool:
+        """Whether the mapping's filter lets the record through to the function."""
+        return self._filter.admits(record)
 
     def lanes(self) -> list[Lane]:
         """All lanes, with all their records so far."""

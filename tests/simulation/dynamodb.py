@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tests.simulation.expressions import Item, holds, project, update
-from tests.simulation.tables import INDEX_LAG_US, Key, Table, define, record
+from tests.simulation.tables import INDEX_LAG_US, Index, Key, Table, define, record
 
 PAGE_BYTES = 1_000_000
 _INSERT = re.compile(r"INSERT INTO \"([^\"]+)\" VALUE \{(.*)\}")
@@ -38,6 +38,7 @@ class Call:
 
 
 Apply = Callable[[], dict[str, Any]]
+Row = tuple[str, Key]
 Intercept = Callable[[Call, Apply], dict[str, Any]]
 
 
@@ -236,7 +237,7 @@ class MemoryDynamoDB:
         if not arguments.get("ScanIndexForward", True):
             rows.reverse()
         if "ExclusiveStartKey" in arguments:
-            rows = rows[[key for _, key in rows].index(table.key_of(arguments["ExclusiveStartKey"])) + 1 :]
+            rows = self._behind(rows, arguments, table, index, partition)
         found: list[Item] = []
         scanned, size, last = 0, 0, None
         for _, key in rows:
@@ -251,6 +252,18 @@ class MemoryDynamoDB:
                 found.append(self._projected(arguments, item))
         full = scanned == arguments.get("Limit", -1)
         return self._page(table, arguments, found, scanned, last if full else None)
+
+    def _behind(
+        self, rows: list[Row], arguments: Mapping[str, Any], table: Table, index: Index | None, partition: str
+    ) -> list[Row]:
+        """The rows after a place of the partition, whether or not anything is there."""
+        start = arguments["ExclusiveStartKey"]
+        key = table.key_of(start)
+        if (start[index.partition]["S"] if index else key[0]) != partition:
+            raise refused("ValidationException")
+        place = (start[index.sort]["S"] if index else key[1], key)
+        forward = arguments.get("ScanIndexForward", True)
+        return [row for row in rows if (row > place if forward else row < place)]
 
     def _page(
         self, table: Table, arguments: dict[str, Any], found: list[Item], scanned: int, last: Key | None

@@ -16,7 +16,7 @@ from tests.samples.payloads import FUNCTIONS, SAMPLES
 README = (ROOT / "README.md").read_text()
 SECTION = README.partition("\n## Invoke one function\n")[2].partition("\n## ")[0]
 LIBRARY = ROOT / "layers" / "dynameter" / "python" / "dynameter"
-ELSEWHERE = ("cli", "client", "cost", "middleware")
+ELSEWHERE = ("cli", "client", "cost", "middleware", "operations")
 """Parts of the library that run in other processes than the functions'."""
 
 

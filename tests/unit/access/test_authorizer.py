@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from dynameter.access.bootstrap import ensure_key
 from dynameter.access.key import LOCAL_KEY
+from dynameter.access.known_key import ensure_key
 from dynameter.access.service import AccessService
 from dynameter.access.store import KeyStore
 from dynameter.clock import MINUTE_US, SystemClock

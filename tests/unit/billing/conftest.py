@@ -11,9 +11,6 @@ import pytest
 from dynameter import codec
 from dynameter.runtime.settings import Settings
 from tests.conftest import LambdaContext, ManualClock, http_event, load_function
-from tests.unit.meters.conftest import client, engine, workspace
-
-__all__ = ["client", "engine", "workspace"]
 
 Call = Callable[..., tuple[int, Any]]
 

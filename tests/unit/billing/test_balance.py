@@ -158,7 +158,7 @@ def naive(
         if now in resets:
             for one in given_grants:
                 if one.id in balances:
-                    balances[one.id] = int(min(one.max_rollover, max(one.min_rollover, balances[one.id])))
+                    balances[one.id] = int(min(one.max_rollover, max(one.min_rollover, Decimal(balances[one.id]))))
             owed = owed if resets[now] else 0
         for one in given_grants:
             if one.effective_at_us <= now < ends[one.id]:

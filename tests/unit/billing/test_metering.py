@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def feature(meter_id: str | None = "M", **filters: dict[str, str]) -> Feature:
     )
 
 
-def asked(group_by: dict[str, str], **filters: dict[str, str]) -> UsageQuery:
+def asked(group_by: dict[str, str], **filters: Any) -> UsageQuery:
     usage = Recorded()
     BillingUsage(One(group_by), usage).of(WORKSPACE, feature(**filters), CUSTOMER, 10, 20)
     return usage.asked[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dynameter.events.store import partition_key
@@ -144,7 +146,7 @@ def mixed(customer: Customer) -> Customer:
     ],
 )
 def test_a_filter_voids_the_events_that_meet_all_of_it(
-    mixed: Customer, conditions: dict[str, str], left: str | None, other: str | None
+    mixed: Customer, conditions: dict[str, Any], left: str | None, other: str | None
 ) -> None:
     status, void = mixed.void_where(**conditions)
     mixed.desk.drain()

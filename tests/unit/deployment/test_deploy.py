@@ -20,7 +20,7 @@ PARAMETERS: Any = Template.load().document["Parameters"]
 
 
 def options(**changed: Any) -> Options:
-    given = {"environment": "prod", "stack": None, "parameters": {}, "sam": "sam", "arguments": ()}
+    given: dict[str, Any] = {"environment": "prod", "stack": None, "parameters": {}, "sam": "sam", "arguments": ()}
     return Options(**{**given, **changed})
 
 
@@ -184,7 +184,7 @@ def test_a_deployment_runs_the_command_that_it_prints(built: Path, monkeypatch: 
 
     assert (
         main(["--env", "dev"], out, run=lambda command: ran.append(command) or 0, cloudformation=Cloudformation()) == 0
-    )  # type: ignore[func-returns-value]
+    )
 
     assert out.getvalue().startswith(" ".join(ran[0]))
     assert "make first-key STACK=dynameter-dev" in out.getvalue()

@@ -43,7 +43,8 @@ class Account:
     """An AWS account with a stack; ``sam delete`` as SAM does it."""
 
     def __init__(self) -> None:
-        self.clients = Clients(*(boto3.client(name, region_name=REGION) for name in SERVICES))
+        make: Any = boto3.client
+        self.clients = Clients(*(make(name, region_name=REGION) for name in SERVICES))
         self.ran: list[Sequence[str]] = []
         self.fails = 0
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -18,10 +16,7 @@ from dynameter.gateway.plan import DEFAULT_PLAN, EnforceMode, MeterType, Plan, U
 from dynameter.gateway.route import MatchType, Metering, MeteringMode, MeteringUnit, Protocol, Route
 from dynameter.gateway.store import PlanStore, RouteStore
 from dynameter.runtime.catalog import Catalog
-from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.settings import Settings
-from local.engine import embedded
-from local.template import Template, create_tables
 from tests.conftest import OTHER_WORKSPACE
 
 ROUTE = Route(
@@ -57,22 +52,9 @@ PLAN = Plan(
 )
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[tuple[Settings, Any]]:
-    template = Template.load()
-    with pytest.MonkeyPatch.context() as patch, embedded():
-        for name, value in template.functions()[0].environment.items():
-            patch.setenv(name, value)
-        settings = Settings.from_env(os.environ)
-        client = create_client(settings)
-        create_tables(client, template)
-        yield settings, client
-
-
 @pytest.fixture
-def catalog(engine: tuple[Settings, Any]) -> Catalog:
-    settings, client = engine
-    return Catalog(client, settings.catalog_table, lambda _: None)
+def catalog(engine: Settings, client: Any) -> Catalog:
+    return Catalog(client, engine.catalog_table, lambda _: None)
 
 
 @pytest.fixture

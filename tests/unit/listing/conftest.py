@@ -14,9 +14,9 @@ from dynameter.events.event import Event
 from dynameter.events.store import encode_item
 from dynameter.runtime.settings import Settings
 from tests.conftest import LambdaContext, ManualClock, http_event
-from tests.unit.meters.conftest import client, engine, function, workspace
+from tests.unit.meters.conftest import function
 
-__all__ = ["client", "engine", "function", "workspace"]
+__all__ = ["function"]
 
 NOW = ManualClock().now
 SECOND = 1_000_000

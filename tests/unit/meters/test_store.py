@@ -278,7 +278,7 @@ def test_versions_that_stay_unread_are_asked_for_again(
 ) -> None:
     table = engine.catalog_table
     keys = [{"pk": {"S": "w." + workspace_key(workspace)}, "sk": {"S": "v"}}]
-    unread = {"Responses": {}, "UnprocessedKeys": {table: {"Keys": keys, "ConsistentRead": True}}}
+    unread: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {table: {"Keys": keys, "ConsistentRead": True}}}
     MeterStore(client, table).insert(bare)
     faulty: Any = Faulty(client, [unread])
     assert MeterStore(faulty, table, pauses.append).versions([workspace]) == {workspace: 1}
@@ -288,7 +288,7 @@ def test_versions_that_stay_unread_are_asked_for_again(
 def test_versions_that_cannot_be_read_are_unavailable_rather_than_old(
     engine: Settings, client: Any, pauses: list[float], workspace: str
 ) -> None:
-    unread = {"Responses": {}, "UnprocessedKeys": {engine.catalog_table: {"Keys": []}}}
+    unread: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {engine.catalog_table: {"Keys": []}}}
     faulty: Any = Faulty(client, [unread] * 20)
     with pytest.raises(Unavailable):
         MeterStore(faulty, engine.catalog_table, pauses.append).versions([workspace])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -40,7 +40,7 @@ class Door:
     def one(self, method: str, identity: str, **sent: Any) -> tuple[int, Any]:
         return self._call(f"{method} {self._base}/{{meterId}}", path={"meterId": identity}, **sent)
 
-    def keys(self, *query: tuple[str, str]) -> list[str]:
+    def keys(self, *query: tuple[str, str]) -> Sequence[str]:
         return [one["key"] for one in self.list(*query)[1]["data"]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def metered(observer: Observer, app: App) -> App:
     return MeteringMiddleware(app, observer=observer)
 
 
-def count(service: MeteringService, app: App, *calls: dict[str, object], **settings: object) -> list[dict[str, object]]:
+def count(service: MeteringService, app: App, *calls: dict[str, object], **settings: Any) -> list[dict[str, object]]:
     """The data of the events that these calls of the app become."""
     with observing(service, **settings) as observer:
         for scope in calls or (http_scope(),):

@@ -49,7 +49,7 @@ def call(observer: Observer, app: App, request: Environ | None = None) -> tuple[
     return told[-1], content
 
 
-def count(service: MeteringService, app: App, request: Environ | None = None, **settings: object) -> dict[str, Any]:
+def count(service: MeteringService, app: App, request: Environ | None = None, **settings: Any) -> dict[str, Any]:
     """The data of the event that a call of the app becomes."""
     with observing(service, **settings) as observer:
         call(observer, app, request)
@@ -65,8 +65,8 @@ def test_the_client_gets_what_the_app_sent(service: MeteringService) -> None:
 
 def test_the_middleware_keeps_to_the_standard(service: MeteringService) -> None:
     with observing(service) as observer:
-        app = validator(MeteringMiddleware(validator(answering(b"abc")), observer=observer))  # type: ignore[arg-type]
-        body = app(environ(QUERY_STRING=""), lambda *_: lambda data: None)  # type: ignore[arg-type, return-value]
+        app = validator(MeteringMiddleware(validator(answering(b"abc")), observer=observer))
+        body = app(environ(QUERY_STRING=""), lambda *_: lambda data: None)
         assert list(body) == [b"abc"]
         body.close()  # type: ignore[attr-defined]
 
@@ -96,7 +96,7 @@ def test_a_request_body_of_no_announced_length_is_counted_as_the_app_reads_it(se
         stream.read(2), stream.readline(), list(stream)
         return list(answering(b"")(request, start_response))
 
-    data = count(service, app, environ("POST", **{"wsgi.input": io.BytesIO(b"abcde\nf\ng")}))
+    data = count(service, app, environ("POST") | {"wsgi.input": io.BytesIO(b"abcde\nf\ng")})
 
     assert data["request_bytes"] == 9
 

@@ -51,14 +51,14 @@ class Background:
     # ---- what people do
 
     def create(self, **changes: Any) -> dict[str, Any]:
-        answer = self.world.call("meters", "POST /api/v1/meters", body={**SUM, **changes})
+        answer = self.world.ask("meters", "POST /api/v1/meters", body={**SUM, **changes})
         assert answer.status == 201, answer.text
         created: dict[str, Any] = answer.json()
         return created
 
     def regroup(self, **group_by: str) -> None:
         path = {"meterIdOrSlug": "tokens"}
-        answer = self.world.call(
+        answer = self.world.ask(
             "meters", "PUT /api/v1/meters/{meterIdOrSlug}", path=path, body={"groupBy": dict(group_by)}
         )
         assert answer.status == 200, answer.text
@@ -78,27 +78,27 @@ class Background:
 
     def void(self, *numbers: int) -> None:
         body = {"events": [{"source": "test", "id": f"event-{number}"} for number in numbers]}
-        answer = self.world.call("meters", "POST /v1/{workspace_id}/voids", path={"workspace_id": WORKSPACE}, body=body)
+        answer = self.world.ask("meters", "POST /v1/{workspace_id}/voids", path={"workspace_id": WORKSPACE}, body=body)
         assert answer.status in (200, 201, 202), answer.text
         self.voids.append(answer.json()["id"])
 
     def unvoid(self, place: int = -1) -> None:
         path = {"workspace_id": WORKSPACE, "void_id": self.voids.pop(place)}
-        answer = self.world.call("meters", "DELETE /v1/{workspace_id}/voids/{void_id}", path=path)
+        answer = self.world.ask("meters", "DELETE /v1/{workspace_id}/voids/{void_id}", path=path)
         assert answer.status in (202, 204), answer.text
 
     # ---- what they are answered
 
     def state(self, slug: str = "tokens") -> dict[str, Any]:
         path = {"workspace_id": WORKSPACE, "slug": slug}
-        answer = self.world.call("meters", "GET /v1/{workspace_id}/meters/{slug}/state", path=path)
+        answer = self.world.ask("meters", "GET /v1/{workspace_id}/meters/{slug}/state", path=path)
         assert answer.status == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
     def query(self, *parameters: tuple[str, str]) -> Any:
         path = {"meterIdOrSlug": "tokens"}
-        return self.world.call("meters", "GET /api/v1/meters/{meterIdOrSlug}/query", path=path, query=list(parameters))
+        return self.world.ask("meters", "GET /api/v1/meters/{meterIdOrSlug}/query", path=path, query=list(parameters))
 
     def usage(self, *keys: str) -> dict[tuple[str, ...], Decimal]:
         """The sums by these keys, "subject" among them, as the API answers them."""

@@ -64,12 +64,12 @@ def restore(service: Background, name: str, backup: Backup) -> None:
 def rebuild_all(service: Background) -> None:
     for slug in ("tokens", "peak"):
         path = {"workspace_id": WORKSPACE, "slug": slug}
-        assert service.world.call("meters", REBUILD, path=path, body={"restart": True}).status == 202
+        assert service.world.ask("meters", REBUILD, path=path, body={"restart": True}).status == 202
     service.settle()
 
 
 def peaks(service: Background) -> dict[str, Decimal]:
-    answer = service.world.call("meters", QUERY, path={"meterIdOrSlug": "peak"}, query=[("groupBy", "subject")])
+    answer = service.world.ask("meters", QUERY, path={"meterIdOrSlug": "peak"}, query=[("groupBy", "subject")])
     return {row["subject"]: Decimal(row["value"]) for row in answer.json()["data"]}
 
 
@@ -84,13 +84,13 @@ def expected_peaks(service: Background) -> dict[str, Decimal]:
 
 def assert_exact(service: Background) -> None:
     """Every figure is what the events make it, and the recount says so."""
-    meter = service.world.call("meters", METER, path={"meterIdOrSlug": "tokens"}).json()
+    meter = service.world.ask("meters", METER, path={"meterIdOrSlug": "tokens"}).json()
     keys = ("subject", *sorted(meter.get("groupBy") or {}))
     assert service.usage(*keys) == service.expected(*keys)
     assert peaks(service) == expected_peaks(service)
     for slug in ("tokens", "peak"):
         path = {"workspace_id": WORKSPACE, "slug": slug}
-        answer = service.world.call("meters", RECOUNT, path=path, body=DAYS).json()
+        answer = service.world.ask("meters", RECOUNT, path=path, body=DAYS).json()
         assert (answer["difference"], answer["state"], answer.get("groups", [])) == ("0", "live", [])
 
 
@@ -201,11 +201,11 @@ def test_a_meter_made_after_the_backup_is_made_again_under_its_slug(service: Bac
     service.create(**{**SUM, "slug": "later"})
     service.settle()
     restore(service, CATALOG, backup)
-    assert service.world.call("meters", QUERY, path={"meterIdOrSlug": "later"}).status == 404
+    assert service.world.ask("meters", QUERY, path={"meterIdOrSlug": "later"}).status == 404
 
     service.create(**{**SUM, "slug": "later"})
     rebuild_all(service)
 
-    answer = service.world.call("meters", QUERY, path={"meterIdOrSlug": "later"})
+    answer = service.world.ask("meters", QUERY, path={"meterIdOrSlug": "later"})
     assert Decimal(answer.json()["data"][0]["value"]) == service.expected()[()]
     assert_exact(service)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dynameter.rebuild.job import RECOMPUTE, Job, JobKey, JobState, Progress, rebuild_key
+from dynameter.rebuild.job import RECOMPUTE, Job, JobKey, JobState, Progress, UnreadableJob, rebuild_key
 from dynameter.rebuild.store import JobStore, job_item, read_job, sort_key
 from dynameter.runtime.settings import Settings
 from tests.conftest import WORKSPACE, ManualClock
@@ -146,8 +146,13 @@ def test_slices_sort_within_their_job() -> None:
 
 
 def test_an_item_that_is_no_job_is_refused() -> None:
-    with pytest.raises(KeyError):
-        read_job({"pk": job_item(JOB)["pk"]})
+    for spoiled in (
+        {"pk": job_item(JOB)["pk"]},
+        job_item(JOB) | {"step": {"N": "1.5"}},
+        job_item(JOB) | {"kind": {"L": []}},
+    ):
+        with pytest.raises(UnreadableJob):
+            read_job(spoiled)
 
 
 def test_a_recompute_that_was_given_up_is_taken_up_when_it_is_asked_for_again(store: JobStore, dynamodb: Any) -> None:

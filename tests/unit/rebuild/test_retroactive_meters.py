@@ -90,7 +90,7 @@ def test_the_state_of_a_meter_is_found_by_slug_or_id_in_its_own_workspace(servic
 
     for slug, workspace, status in (("nothing", WORKSPACE, 404), ("tokens", OTHER_WORKSPACE, 403)):
         path = {"workspace_id": workspace, "slug": slug}
-        answer = service.world.call("meters", "GET /v1/{workspace_id}/meters/{slug}/state", path=path)
+        answer = service.world.ask("meters", "GET /v1/{workspace_id}/meters/{slug}/state", path=path)
         assert answer.status == status
         assert answer.headers["content-type"] == "application/problem+json"
 
@@ -211,7 +211,7 @@ def test_a_deleted_meters_rebuild_ends(service: Background) -> None:
     assert service.jobs()
 
     path = {"meterIdOrSlug": "tokens"}
-    assert service.world.call("meters", "DELETE /api/v1/meters/{meterIdOrSlug}", path=path).status == 204
+    assert service.world.ask("meters", "DELETE /api/v1/meters/{meterIdOrSlug}", path=path).status == 204
     service.run_jobs()
 
     assert service.jobs() == []
@@ -244,13 +244,13 @@ def test_every_aggregation_reaches_back(service: Background, aggregation: str) -
             service.store(60)
         body = {"slug": slug, "eventType": "request", "aggregation": aggregation}
         body |= {"valueProperty": value} if value else {}
-        assert service.world.call("meters", "POST /api/v1/meters", body=body).status == 201
+        assert service.world.ask("meters", "POST /api/v1/meters", body=body).status == 201
         service.settle()
 
     def answers(slug: str) -> object:
         route = "GET /api/v1/meters/{meterIdOrSlug}/query"
         query = [("groupBy", "subject"), ("windowSize", "HOUR")]
-        return service.world.call("meters", route, path={"meterIdOrSlug": slug}, query=query).json()["data"]
+        return service.world.ask("meters", route, path={"meterIdOrSlug": slug}, query=query).json()["data"]
 
     assert answers("before") == answers("after") != []
 

@@ -62,8 +62,8 @@ class Storage:
         if isinstance(answer, Exception):
             raise answer
         status, body = answer
-        response = AWSResponse(request.url, status, HeadersDict(), None)
-        response._content = json.dumps(body).encode()
+        response = AWSResponse(request.url, status, HeadersDict(), None)  # type: ignore[arg-type]
+        response._content = json.dumps(body).encode()  # type: ignore[attr-defined]
         return response
 
     def script(self, *answers: Answer) -> None:

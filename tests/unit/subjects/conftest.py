@@ -10,9 +10,9 @@ import pytest
 
 from dynameter import codec
 from tests.conftest import LambdaContext, http_event
-from tests.unit.meters.conftest import client, engine, function, workspace
+from tests.unit.meters.conftest import function
 
-__all__ = ["client", "engine", "function", "workspace"]
+__all__ = ["function"]
 
 Send = Callable[..., tuple[int, Any, dict[str, str]]]
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import OTHER_WORKSPACE
-from tests.unit.billing.conftest import Call, call, client, engine, functions, moving, workspace
+from tests.unit.billing.conftest import Call, call, functions, moving
 
-__all__ = ["call", "client", "engine", "functions", "moving", "workspace"]
+__all__ = ["call", "functions", "moving"]
 
 RULES, RULE = "/api/v1/notification/rules", "/api/v1/notification/rules/{ruleId}"
 CHANNELS, CHANNEL = "/api/v1/notification/channels", "/api/v1/notification/channels/{channelId}"

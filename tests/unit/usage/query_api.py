@@ -72,11 +72,12 @@ class Api:
 
     def __init__(self, app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
         self._app = app
-        self.meters: Any = Meters()
+        self.meters = Meters()
+        shelf: Any = self.meters
         table: Any = FakeTable()
         self.history = FakeHistory()
         self._store = UsageStore(table, "usage", workers=1)
-        meters = MeterService(self.meters, ManualClock(), str, clock_skew_ms=0, settle_ms=0)
+        meters = MeterService(shelf, ManualClock(), str, clock_skew_ms=0, settle_ms=0)
         edges = EdgeReader(self.history, ManualClock(NOON), retention_days=0, workers=1)
         services = meters, UsageService(self._store, edges, workers=1)
         used = UsedSubjects(self._store, PresenceStore(table, "usage"), edges, workers=1)

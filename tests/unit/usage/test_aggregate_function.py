@@ -25,7 +25,7 @@ from local.template import ROOT
 from tests.conftest import OTHER_WORKSPACE, LambdaContext, load_function
 from tests.unit.usage.builders import NOON, make_event, make_meter, stream_event, stream_record
 
-DONE = {"state": {}, "batchItemFailures": []}
+DONE: dict[str, object] = {"state": {}, "batchItemFailures": []}
 
 
 @pytest.fixture

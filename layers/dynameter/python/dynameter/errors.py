@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+MAX_MESSAGE_CHARACTERS = 8_192
+"""Of an error's message in an answer: it may quote what was sent, and an answer has at most 6 MB."""
+MAX_FIELD_CHARACTERS = 1_024
+"""Of the message of one wrong field, and of a name in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,21 @@ class DynameterError(Exception):
         self.message = message
         self.code = code
         self.fields = fields
+
+    def shortened(self) -> DynameterError:
+        """Itself, with what its texts quote of the request cut to what an answer can hold."""
+        self.message = _cut(self.message, MAX_MESSAGE_CHARACTERS)
+        self.fields = tuple(map(_cut_field, self.fields))
+        return self
+
+
+def _cut_field(one: FieldError) -> FieldError:
+    place = tuple(_cut(step, MAX_FIELD_CHARACTERS) if isinstance(step, str) else step for step in one.location)
+    return replace(one, location=place, message=_cut(one.message, MAX_FIELD_CHARACTERS))
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 class InvalidInput(DynameterError):

@@ -10,7 +10,7 @@ from dynameter.clock import MICROSECONDS, Clock
 from dynameter.corrections.jobs import Place, Report, VoidWorker
 from dynameter.corrections.preview import Preview, Previewer
 from dynameter.corrections.void import EventName, Tally, Void, VoidDraft, VoidState, check_draft
-from dynameter.errors import NotFound, Unavailable, VersionConflict
+from dynameter.errors import AlreadyExists, FieldError, NotFound, Unavailable, VersionConflict
 from dynameter.rebuild.job import UNVOID, VOID, Job, JobKey
 
 REQUEST_TIME_US = 5 * MICROSECONDS
@@ -21,6 +21,9 @@ JOB_DELAY_US = 2 * MICROSECONDS
 """How long a job leaves the work to the request that made it."""
 MAX_LISTED = 100
 """Voids of one page."""
+MAX_UNDER_WAY = 20
+"""Voids under way, among the newest ``MAX_LISTED``, past which another filter is refused: each is a job that reads
+every event that its filter may cover."""
 _ATTEMPTS = 4
 
 
@@ -38,6 +41,9 @@ class Voids(Protocol):
 
     def page(self, workspace: str, limit: int, after: str | None) -> list[Void]:
         """Voids, newest first."""
+
+    def under_way(self, workspace: str, limit: int) -> int:
+        """How many of the newest ``limit`` voids have not come to their end."""
 
     def finish(self, void: Void, tally: Tally, now_us: int) -> Void | None:
         """Come to DONE or UNDONE; None where the void has moved on meanwhile."""
@@ -76,9 +82,11 @@ class VoidService:
     def create(self, workspace: str, draft: VoidDraft, deadline_us: int) -> Applied:
         """Make a void and apply it as far as the request's time allows; its job does the rest.
 
-        Raises InvalidInput.
+        Raises InvalidInput, and AlreadyExists where too many are under way.
         """
         check_draft(draft)
+        if draft.filter is not None:
+            self._refuse_crowd(workspace)
         names = tuple(dict.fromkeys(draft.events or ()))
         void = self._draft(workspace, draft, names)
         self._voids.insert(void, names, self._job(void, VOID))
@@ -121,6 +129,13 @@ class VoidService:
             if begun is not None:
                 return self._apply(begun, deadline_us, None)
         raise VersionConflict(f"void {void_id[:64]} was changed by another request; send it again")
+
+    def _refuse_crowd(self, workspace: str) -> None:
+        under_way = self._voids.under_way(workspace, MAX_LISTED)
+        if under_way >= MAX_UNDER_WAY:
+            message = f"{under_way} voids are under way; the limit for another filter is {MAX_UNDER_WAY}: wait for one"
+            field = FieldError(("body", "filter"), "max_under_way", message)
+            raise AlreadyExists(message, code="too_many_voids", fields=(field,))
 
     def _draft(self, workspace: str, draft: VoidDraft, names: tuple[EventName, ...]) -> Void:
         now = self._clock.now_us()

@@ -87,6 +87,10 @@ class VoidStore:
                 return found
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
+    def under_way(self, workspace: str, limit: int) -> int:
+        """How many of the newest ``limit`` voids have not come to their end."""
+        return sum(not one.state.ends for one in self.page(workspace, limit, None))
+
     def finish(self, void: Void, tally: Tally, now_us: int) -> Void | None:
         """RUNNING to DONE with what became of its events, UNDOING to UNDONE. None where it has moved on meanwhile."""
         if void.state is VoidState.RUNNING:

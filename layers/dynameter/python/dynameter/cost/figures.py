@@ -43,8 +43,6 @@ class Figures:
         }
     )
     """A minute's cell: count; and sum in two numbers (some values with a fraction), value kept, or value and moment."""
-    list_entry_bytes: int = 80
-    """A subject's entry in the list of its month: one write unit."""
     listed_subjects: int = 50_000
     """Entries of the lists that one process of aggregate remembers to have written (usage/store.py)."""
 

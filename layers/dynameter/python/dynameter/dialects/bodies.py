@@ -115,8 +115,12 @@ def renamed_fields(what: str, names: Mapping[str, str]) -> Iterator[None]:
 
 
 def _renamed(one: FieldError, names: Mapping[str, str]) -> FieldError:
-    place = tuple(names.get(str(step), step) if depth == 1 else step for depth, step in enumerate(one.location))
-    return FieldError(place, one.rule, one.message, one.input, one.choices, one.context)
+    """With the fields of the body and those of the objects in its lists renamed."""
+    place = tuple(
+        names.get(str(step), step) if depth and (depth == 1 or isinstance(one.location[depth - 1], int)) else step
+        for depth, step in enumerate(one.location)
+    )
+    return replace(one, location=place)
 
 
 def _sentence(one: FieldError) -> str:

@@ -135,7 +135,7 @@ def _shapes(dialect: Dialect) -> Iterator[tuple[Shape, Literal["validation", "se
 def _operation(one: Operation, dialect: Dialect, schemas: _Schemas) -> dict[str, Any]:
     in_path = [dialect.path_parameters[part[1:-1]] for part in one.path.split("/") if part.startswith("{")]
     parameters = [_parameter(parameter, schemas) for parameter in (*in_path, *one.parameters)]
-    refusals = sorted({*ALWAYS_REFUSED, *one.refusals, *([HTTPStatus.REQUEST_ENTITY_TOO_LARGE] if one.body else [])})
+    refusals = sorted({*ALWAYS_REFUSED, *one.refusals})
     told: dict[str, Any] = {
         "operationId": one.id,
         "summary": one.summary,
@@ -191,7 +191,7 @@ def _refusal(status: int, dialect: Dialect, schemas: _Schemas) -> dict[str, Any]
     shape = schemas.of(dialect.problems.get(status, dialect.problem), "serialization")
     gateway = schemas.of(GatewayMessage, "serialization")
     # A key that is missing or wrong, a throttled caller and a vast body are answered at the edge, in JSON.
-    at_edge = status in (*ALWAYS_REFUSED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    at_edge = status in ALWAYS_REFUSED
     if dialect.problem_type == JSON and at_edge:
         content = {JSON: {"schema": {"anyOf": [shape, gateway]}}}
     else:

@@ -25,7 +25,7 @@ Metadata = Annotated[dict[str, str], Field(max_length=50)]
 class CloudEvent(TypedDict, extra_items=Any):  # type: ignore[call-arg]
     """A CloudEvent 1.0 in JSON. Its source and id are its identity: sent again, it counts once."""
 
-    specversion: NotRequired[Annotated[str, Field(description="1.0 where it is left out; 0.3 is taken, too.")]]
+    specversion: NotRequired[Annotated[str | None, Field(description="1.0 where it is left out; 0.3 is taken, too.")]]
     id: Annotated[str, Field(min_length=1, max_length=512)]
     source: Annotated[str, Field(min_length=1, max_length=1024)]
     type: Annotated[str, Field(min_length=1, max_length=256)]

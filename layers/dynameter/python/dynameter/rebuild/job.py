@@ -24,6 +24,10 @@ OPERATOR = "00000000-0000-0000-0000-000000000000"
 """In the place of a workspace for jobs that are no workspace's."""
 
 
+class UnreadableJob(ValueError):
+    """An item under a job's key is no job: nothing here writes such a one, and to try again would not mend it."""
+
+
 class JobState(Enum):
     """Whether a job has more to do."""
 

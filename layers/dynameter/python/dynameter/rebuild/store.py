@@ -20,9 +20,11 @@ from botocore.exceptions import ClientError
 
 from dynameter import codec
 from dynameter.clock import Clock
-from dynameter.rebuild.job import RECOMPUTE, Job, JobKey, JobState, Progress
+from dynameter.rebuild.job import RECOMPUTE, Job, JobKey, JobState, Progress, UnreadableJob
+from dynameter.runtime.catalog import Catalog, Item, number
+from dynameter.runtime.catalog import key as item_key
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
-from dynameter.workspaces import workspace_key, workspace_of
+from dynameter.workspaces import workspace_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 PREFIX = "j."
 MAX_REASON_CHARACTERS = 1_000
 
-_Item = dict[str, Any]
 _RUNNING = {"S": JobState.RUNNING.value}
 _AS_IT_WAS = "step = :step AND #state = :state"
 
@@ -42,6 +43,7 @@ class JobStore:
         """``settle_us``: see ``dynameter.runtime.settings.Settings.settle_ms``."""
         self._client = client
         self._table = table
+        self._catalog = Catalog(client, table)
         self._clock = clock
         self._settle_us = settle_us
 
@@ -93,9 +95,8 @@ class JobStore:
 
     def get(self, key: JobKey) -> Job | None:
         """The job of that key."""
-        with storage_faults():
-            answer = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True)
-        return read_job(answer["Item"]) if "Item" in answer else None
+        item = self._catalog.get(key.workspace, sort_key(key))
+        return read_job(item) if item else None
 
     def family(self, key: JobKey) -> tuple[Job | None, list[Job]]:
         """The whole job, if it is there, and its slices."""
@@ -108,43 +109,35 @@ class JobStore:
         )
 
     def _query(self, workspace: str, prefix: str) -> list[Job]:
-        values: Any = {":pk": {"S": _partition(workspace)}, ":prefix": {"S": prefix}}
-        with storage_faults():
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                ConsistentRead=True,
-                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues=values,
-            )
-            return [read_job(item) for page in pages for item in page["Items"]]
+        return [read_job(item) for item in self._catalog.query(workspace, prefix)]
 
     # ---- moving on
 
     def checkpoint(self, job: Job, progress: Progress) -> bool:
         """Write where the next chunk begins, which starts it. False where the job has moved on or is gone."""
-        changes: _Item = {
-            "step": _number(job.step + 1),
-            "worked": _number(job.worked + progress.worked),
-            "faults": _number(0),
+        changes: Item = {
+            "step": number(job.step + 1),
+            "worked": number(job.worked + progress.worked),
+            "faults": number(0),
         }
         if progress.position is not None:
             changes["position"] = {"S": progress.position}
         if progress.not_before_us is not None:
-            changes["not_before"] = _number(progress.not_before_us)
+            changes["not_before"] = number(progress.not_before_us)
         return self._change(job, changes)
 
     def mark_done(self, job: Job, worked: int = 0) -> bool:
         """Mark the job as done. False where it has moved on or is gone."""
-        return self._change(job, {"state": {"S": JobState.DONE.value}, "worked": _number(job.worked + worked)})
+        return self._change(job, {"state": {"S": JobState.DONE.value}, "worked": number(job.worked + worked)})
 
     def postpone(self, job: Job, not_before_us: int, reason: str) -> bool:
         """Write that a chunk failed and when to try it again."""
         return self._change(
             job,
             {
-                "step": _number(job.step + 1),
-                "faults": _number(job.faults + 1),
-                "not_before": _number(not_before_us),
+                "step": number(job.step + 1),
+                "faults": number(job.faults + 1),
+                "not_before": number(not_before_us),
                 "reason": {"S": reason[:MAX_REASON_CHARACTERS]},
             },
         )
@@ -160,13 +153,13 @@ class JobStore:
         found = self.get(key)
         if found is None or found.state is not JobState.RUNNING or found.step != step:
             return False
-        return self._change(found, {"step": _number(step + 1)})
+        return self._change(found, {"step": number(step + 1)})
 
     def _take_up(self, key: JobKey) -> None:
         """Run a job again that was given up; one that is running goes on undisturbed."""
         found = self.get(key)
         if found is not None and found.state is JobState.FAILED:
-            running = {"state": _RUNNING, "step": _number(found.step + 1), "faults": _number(0)}
+            running = {"state": _RUNNING, "step": number(found.step + 1), "faults": number(0)}
             self._change(found, running)
 
     def delete(self, key: JobKey) -> None:
@@ -185,37 +178,43 @@ class JobStore:
                     ConditionExpression=_AS_IT_WAS,
                     ExpressionAttributeNames={"#state": "state"} | {f"#{name}": name for name in changes},
                     ExpressionAttributeValues={f":new_{name}": value for name, value in changes.items()}
-                    | {":step": _number(job.step), ":state": {"S": job.state.value}},
+                    | {":step": number(job.step), ":state": {"S": job.state.value}},
                 )
         except ClientError as error:
             return _refused(error)
         return True
 
 
-def job_item(job: Job) -> _Item:
+def job_item(job: Job) -> Item:
     """The job as an item of the catalog table, also for transactions that write it beside other things."""
     key = job.key
-    item: _Item = {
+    item: Item = {
         **_key(key),
         "kind": {"S": key.kind},
         "id": {"S": key.id},
         "state": {"S": job.state.value},
-        "step": _number(job.step),
-        "worked": _number(job.worked),
-        "faults": _number(job.faults),
-        "not_before": _number(job.not_before_us),
-        "created_at": _number(job.created_at_us),
+        "step": number(job.step),
+        "worked": number(job.worked),
+        "faults": number(job.faults),
+        "not_before": number(job.not_before_us),
+        "created_at": number(job.created_at_us),
         "details": {"S": codec.encode(dict(job.details)).decode()},
     }
     if key.slice is not None:
-        item["slice"] = _number(key.slice)
+        item["slice"] = number(key.slice)
     optional = {"position": job.position, "reason": job.reason}
     return item | {name: {"S": value} for name, value in optional.items() if value is not None}
 
 
 def read_job(item: Mapping[str, Any]) -> Job:
-    """The job in an item, as boto3's client or a stream record gives it. Raises KeyError or ValueError."""
-    found = dict(item)
+    """The job in an item, as boto3's client or a stream record gives it. Raises ``UnreadableJob``."""
+    try:
+        return _read_job(dict(item))
+    except (KeyError, ValueError) as error:
+        raise UnreadableJob(type(error).__name__) from error
+
+
+def _read_job(found: dict[str, Any]) -> Job:
     return Job(
         key=JobKey(
             workspace_of(text(found, "pk")[2:]),
@@ -240,16 +239,8 @@ def sort_key(key: JobKey) -> str:
     return f"{PREFIX}{key.kind}.{key.id}" + ("" if key.slice is None else f".{key.slice:02d}")
 
 
-def _partition(workspace: str) -> str:
-    return "w." + workspace_key(workspace)
-
-
-def _key(key: JobKey) -> _Item:
-    return {"pk": {"S": _partition(key.workspace)}, "sk": {"S": sort_key(key)}}
-
-
-def _number(value: int) -> _Item:
-    return {"N": str(value)}
+def _key(key: JobKey) -> Item:
+    return item_key(key.workspace, sort_key(key))
 
 
 def _refused(error: ClientError) -> bool:

@@ -82,7 +82,8 @@ class Worker:
         self._report_fault = report_fault
 
     def run(self, trigger: Trigger, deadline_us: int) -> Result:
-        """Run one chunk; it begins no work after the deadline. Raises ``Unavailable`` where storage fails."""
+        """Run one chunk; it begins no work after the deadline. Raises ``Unavailable`` where storage fails,
+        ``UnreadableJob`` where what is stored is none."""
         job = self._jobs.get(trigger.key)
         if job is None or job.state is JobState.FAILED:
             return Result.IDLE
@@ -135,7 +136,7 @@ class Worker:
 def read_trigger(record: Mapping[str, Any], read_job: Callable[[Mapping[str, Any]], Job]) -> Trigger | None:
     """The job in one record of the catalog's stream; None for anything else.
 
-    Raises KeyError or ValueError for an item under a job's key that is no job.
+    Raises ``UnreadableJob`` for an item under a job's key that is none.
     """
     image = record["dynamodb"].get("NewImage")
     if not image or not image["sk"]["S"].startswith("j."):

@@ -64,11 +64,11 @@ class Catalog:
                 return
         raise Unavailable("storage did not accept the request: too many changes at once")
 
-    def put(self, item: Item, condition: str, values: Item | None = None) -> Item:
+    def put(self, item: Item, condition: str = "", values: Item | None = None) -> Item:
         """An action of a transaction: write the item."""
         return {"Put": self._action({"Item": item}, condition, values)}
 
-    def delete(self, item_key: Item, condition: str, values: Item) -> Item:
+    def delete(self, item_key: Item, condition: str = "", values: Item | None = None) -> Item:
         """An action of a transaction: delete the item."""
         return {"Delete": self._action({"Key": item_key}, condition, values)}
 

@@ -55,6 +55,13 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def describe_fault(error: Exception) -> dict[str, str]:
+    """What a log says of a fault: its type, and the code that AWS gave it. Its text may quote what was sent."""
+    origin = error if isinstance(error, ClientError) else error.__cause__
+    code = {"code": error_code(origin)} if isinstance(origin, ClientError) else {}
+    return {"error": type(error).__name__, **code}
+
+
 @contextmanager
 def storage_faults() -> Iterator[None]:
     """Turn throttling, time-outs and lost connections into ``Unavailable``; leave bugs as they are."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from dynameter import codec
-from dynameter.errors import Unavailable
-from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults, text, whole
+from dynameter.errors import DynameterError, Unavailable
+from dynameter.runtime.catalog import Catalog, Item, key, number
+from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
 from dynameter.runtime.retries import pause
 from dynameter.subjects.service import SubjectPage
 from dynameter.subjects.subject import Keep, Subject, SubjectDraft
-from dynameter.workspaces import workspace_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,10 +27,8 @@ MAX_PAGES = 4
 """Pages of a megabyte that a list reads at most: Lambda answers 6 MB."""
 
 _BY_KEY, _BY_ID = "sub.k.", "sub.i."
+_FREE = "attribute_not_exists(pk)"
 _ATTEMPTS = 6
-_TAKEN = ("ConditionalCheckFailed", CONDITION_FAILED)
-
-_Item = dict[str, Any]
 
 
 class SubjectStore:
@@ -40,6 +38,7 @@ class SubjectStore:
         self._client = client
         self._table = table
         self._pause = pause
+        self._catalog = Catalog(client, table, pause)
 
     def upsert(self, workspace: str, draft: SubjectDraft, new_id: str, now_us: int) -> Subject:
         """See ``dynameter.subjects.service.SubjectStore``."""
@@ -56,25 +55,25 @@ class SubjectStore:
 
     def get(self, workspace: str, key: str) -> Subject | None:
         """The subject of that key."""
-        item = self._get(workspace, _BY_KEY + key)
+        item = self._catalog.get(workspace, _BY_KEY + key)
         return _from_item(workspace, item) if item else None
 
     def get_by_id(self, workspace: str, subject_id: str) -> Subject | None:
         """The subject of that id."""
-        pointer = self._get(workspace, _BY_ID + subject_id)
+        pointer = self._catalog.get(workspace, _BY_ID + subject_id)
         found = self.get(workspace, text(pointer, "key")) if pointer else None
         return found if found is not None and found.id == subject_id else None
 
     def list(self, workspace: str, after: str | None, limit: int) -> SubjectPage:
         """Subjects after that key, at most ``limit`` and at most what one answer can carry."""
         found: list[Subject] = []
-        start: Any = None if after is None else _key(workspace, _BY_KEY + after)
+        start: Any = None if after is None else key(workspace, _BY_KEY + after)
         for _ in range(MAX_PAGES):
-            arguments: _Item = {
+            arguments: Item = {
                 "TableName": self._table,
                 "ConsistentRead": True,
                 "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
-                "ExpressionAttributeValues": {":pk": _key(workspace, "")["pk"], ":prefix": {"S": _BY_KEY}},
+                "ExpressionAttributeValues": {":pk": key(workspace, "")["pk"], ":prefix": {"S": _BY_KEY}},
                 "Limit": limit - len(found),
             }
             if start:
@@ -89,18 +88,19 @@ class SubjectStore:
 
     def delete(self, subject: Subject) -> bool:
         """Delete the subject and its id; False where it is gone already."""
-        owned = {"ConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": subject.id}}}
         return self._transact(
             [
-                {"Delete": {**self._at(subject.workspace, _BY_KEY + subject.key), **owned}},
-                {"Delete": self._at(subject.workspace, _BY_ID + subject.id)},
+                self._catalog.delete(
+                    key(subject.workspace, _BY_KEY + subject.key), "id = :id", {":id": {"S": subject.id}}
+                ),
+                self._catalog.delete(key(subject.workspace, _BY_ID + subject.id)),
             ]
         )
 
     def _change(self, workspace: str, draft: SubjectDraft, now_us: int) -> Subject | None:
         """Change the subject that has the key; None where there is none."""
         sets, removes = ["#updated = :now"], []
-        names, values = {"#updated": "updated_us"}, {":now": _number(now_us)}
+        names, values = {"#updated": "updated_us"}, {":now": number(now_us)}
         for name, value in _given(draft).items():
             names[f"#{name}"] = name
             if value is None:
@@ -111,7 +111,8 @@ class SubjectStore:
         try:
             with storage_faults():
                 answer = self._client.update_item(
-                    **self._at(workspace, _BY_KEY + draft.key),
+                    TableName=self._table,
+                    Key=key(workspace, _BY_KEY + draft.key),
                     UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removes)}" if removes else ""),
                     ConditionExpression="attribute_exists(pk)",
                     ExpressionAttributeNames=names,
@@ -126,36 +127,20 @@ class SubjectStore:
 
     def _insert(self, subject: Subject) -> bool:
         """Add the subject and its id; False where another request has added the key."""
-        free = {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)"}
-        pointer = {**_key(subject.workspace, _BY_ID + subject.id), "key": {"S": subject.key}}
-        return self._transact([{"Put": {**free, "Item": _to_item(subject)}}, {"Put": {**free, "Item": pointer}}])
+        pointer = {**key(subject.workspace, _BY_ID + subject.id), "key": {"S": subject.key}}
+        return self._transact([self._catalog.put(_to_item(subject), _FREE), self._catalog.put(pointer, _FREE)])
 
-    def _transact(self, actions: Sequence[Any]) -> bool:
+    def _transact(self, actions: Sequence[Item]) -> bool:
         """Run one transaction; False where a condition failed."""
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                self._pause(attempt)
-            try:
-                with storage_faults():
-                    self._client.transact_write_items(TransactItems=actions)
-            except ClientError as error:
-                if error_code(error) != TRANSACTION_CANCELED:
-                    raise
-                response: _Item = dict(error.response)
-                codes = {reason.get("Code") for reason in response.get("CancellationReasons", [])}
-                if codes & set(_TAKEN):
-                    return False
-            else:
-                return True
-        raise Unavailable("storage did not accept the request: too many changes at once")
+        try:
+            self._catalog.transact(actions, [_Refused("")] * len(actions))
+        except _Refused:
+            return False
+        return True
 
-    def _get(self, workspace: str, sort_key: str) -> _Item | None:
-        with storage_faults():
-            answer = self._client.get_item(**self._at(workspace, sort_key), ConsistentRead=True)
-        return dict(answer["Item"]) if "Item" in answer else None
 
-    def _at(self, workspace: str, sort_key: str) -> Any:
-        return {"TableName": self._table, "Key": _key(workspace, sort_key)}
+class _Refused(DynameterError):
+    """A condition of a transaction did not hold."""
 
 
 def _created(workspace: str, draft: SubjectDraft, new_id: str, now_us: int) -> Subject:
@@ -181,16 +166,12 @@ def _given(draft: SubjectDraft) -> dict[str, str | None]:
     return given
 
 
-def _key(workspace: str, sort_key: str) -> _Item:
-    return {"pk": {"S": "w." + workspace_key(workspace)}, "sk": {"S": sort_key}}
-
-
-def _to_item(subject: Subject) -> _Item:
+def _to_item(subject: Subject) -> Item:
     item = {
-        **_key(subject.workspace, _BY_KEY + subject.key),
+        **key(subject.workspace, _BY_KEY + subject.key),
         "id": {"S": subject.id},
-        "created_us": _number(subject.created_at_us),
-        "updated_us": _number(subject.updated_at_us),
+        "created_us": number(subject.created_at_us),
+        "updated_us": number(subject.updated_at_us),
     }
     draft = SubjectDraft(subject.key, subject.display_name, subject.metadata)
     return item | {name: {"S": value} for name, value in _given(draft).items() if value is not None}
@@ -206,7 +187,3 @@ def _from_item(workspace: str, item: Any) -> Subject:
         created_at_us=whole(item, "created_us"),
         updated_at_us=whole(item, "updated_us"),
     )
-
-
-def _number(value: int) -> _Item:
-    return {"N": str(value)}

@@ -20,7 +20,9 @@ from dynameter.errors import FieldError
 MAX_ENTITLEMENTS = 200
 """Entitlements in force of one owner."""
 MAX_KEPT = 1_000
-"""Entitlements of one owner, those that ended among them."""
+"""Entitlements of one owner, those that ended among them, past which no other can be made but by a subscription."""
+MAX_OWNED = 10_000
+"""Entitlements of one owner that are looked through, those that subscriptions brought and ended among them."""
 MAX_GRANTS = 1_000
 """Grants of one entitlement, those that ended among them."""
 MAX_RESETS = 1_000

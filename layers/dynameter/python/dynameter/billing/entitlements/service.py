@@ -18,7 +18,13 @@ from dynameter.billing.entitlements.entitlement import (
     Owner,
 )
 from dynameter.billing.entitlements.grants import make_grant
-from dynameter.billing.entitlements.rules import MAX_AHEAD_US, MAX_ENTITLEMENTS, check_draft, check_feature
+from dynameter.billing.entitlements.rules import (
+    MAX_AHEAD_US,
+    MAX_ENTITLEMENTS,
+    MAX_KEPT,
+    check_draft,
+    check_feature,
+)
 from dynameter.billing.entitlements.segment_usage import SegmentUsage
 from dynameter.billing.entitlements.standing import Standings, UsageBetween
 from dynameter.billing.features.feature import Feature
@@ -126,13 +132,6 @@ class EntitlementService:
         if customer.deleted_at_us is not None:
             raise NotFound(f"customer not found: {id_or_key[:_SHOWN_CHARACTERS]}", code="customer_not_found")
         return Owner(workspace, customer)
-
-    def owner_of(self, entitlement: Entitlement) -> Owner:
-        """Whose the entitlement is."""
-        if entitlement.customer_id is None:
-            return Owner(entitlement.workspace, None, entitlement.subject_key)
-        customer = self._customers.get(entitlement.workspace, entitlement.customer_id)
-        return Owner(entitlement.workspace, customer, entitlement.subject_key)
 
     # ---- entitlements
 
@@ -266,7 +265,11 @@ class EntitlementService:
         return ((_ended(before, now_us), before),)
 
     def _refuse_second(self, owner: Owner, entitlement: Entitlement, ended: set[str]) -> None:
-        kept = [one for one in self._store.of_owner(owner) if one.id not in ended]
+        owned = self._store.of_owner(owner)
+        if len(owned) >= MAX_KEPT:
+            message = f"at most {MAX_KEPT} entitlements are kept, ended ones counted"
+            raise AlreadyExists(message, code="entitlement_limit_exceeded")
+        kept = [one for one in owned if one.id not in ended]
         for one in kept:
             if one.feature_key == entitlement.feature_key and one.overlaps(entitlement):
                 raise AlreadyExists(

@@ -32,7 +32,7 @@ from dynameter.billing.entitlements.records import (
     reset_attributes,
     seal_attributes,
 )
-from dynameter.billing.entitlements.rules import MAX_GRANTS, MAX_KEPT, MAX_RESETS
+from dynameter.billing.entitlements.rules import MAX_GRANTS, MAX_OWNED, MAX_RESETS
 from dynameter.billing.entitlements.standing import Book, Seal
 from dynameter.errors import AlreadyExists, DynameterError, TooLarge, VersionConflict
 from dynameter.runtime.catalog import Catalog, Item, key, number
@@ -60,7 +60,7 @@ class EntitlementStore:
     def of_owner(self, owner: Owner, feature_key: str | None = None) -> tuple[Entitlement, ...]:
         """The owner's entitlements, to all features or one, ended ones too, by feature and age. Raises TooLarge."""
         prefix = f"be.{_name(owner)}." if feature_key is None else f"be.{_name(owner)}.{feature_key}."
-        return tuple(self._list(owner.workspace, prefix, MAX_KEPT))
+        return tuple(self._list(owner.workspace, prefix, MAX_OWNED))
 
     def all(self, workspace: str, most: int) -> tuple[Entitlement, ...]:
         """The entitlements of a workspace, ended ones too. Raises TooLarge where there are more than ``most``."""

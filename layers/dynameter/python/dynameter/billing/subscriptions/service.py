@@ -276,7 +276,7 @@ class SubscriptionService:
         kept = phase.key if phase and any(one.key == phase.key for one in plan.phases) else None
         named = replace(
             draft,
-            starting_phase=draft.starting_phase or kept,
+            starting_phase=kept if draft.starting_phase is None else draft.starting_phase,
             name=before.name,
             description=before.description,
             metadata=before.metadata,

@@ -26,6 +26,8 @@ from dynameter.http.message import Request, Response, json_response
 from dynameter.rfc3339 import EARLIEST_US, LATEST_US
 
 SOURCE = "amigo"
+MAX_EVENT_TYPE_CHARACTERS = 64
+MAX_UNIT_CHARACTERS = 32
 MAX_ECHO_BYTES = 4_096
 """Input shown in an error; more is cut, where FastAPI would send all of it back."""
 
@@ -54,11 +56,11 @@ _MOMENT = WithJsonSchema(
 class MeteringEmitRequest(BaseModel):
     """Amigo's schema of the same name, with ``event_id`` from the newer contract."""
 
-    event_type: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9._]*$")]
+    event_type: Annotated[str, Field(min_length=1, max_length=MAX_EVENT_TYPE_CHARACTERS, pattern=r"^[a-z][a-z0-9._]*$")]
     metering_quantity: Annotated[float, Field(ge=0, allow_inf_nan=False), _NUMBER]
     metering_source: Literal["production", "simulation"]
     effective_at: Annotated[datetime, _MOMENT] | None = None
-    metering_unit: Annotated[str, Field(min_length=1, max_length=32)] | None = None
+    metering_unit: Annotated[str, Field(min_length=1, max_length=MAX_UNIT_CHARACTERS)] | None = None
     metering_metadata: dict[str, Any] | None = None
     event_id: UUID | None = None
 

@@ -24,6 +24,10 @@ from dynameter.http.message import Request, Response, json_response
 
 BODY_BYTES_MAX = 65_536
 """More than any valid request about keys needs."""
+NAME_CHARS_MAX = 256
+PERMISSIONS_MAX = 128
+"""Permissions that one request names."""
+PAGE_MAX = 100
 
 NEVER = "9999-12-31T23:59:59Z"
 """What stands for "never": Amigo's clients require a date in ``expires_at``."""
@@ -61,9 +65,9 @@ class CreateApiKeyRequest(BaseModel):
     """Body of the call that makes a key; an empty list of permissions means the role's."""
 
     duration_days: _Days
-    name: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX)] | None = None
     role: _RoleName = MEMBER.name
-    permissions: Annotated[list[_Permission], Field(max_length=128)] = []
+    permissions: Annotated[list[_Permission], Field(max_length=PERMISSIONS_MAX)] = []
 
 
 class RotateApiKeyRequest(BaseModel):
@@ -76,7 +80,7 @@ class ListApiKeysQuery(BaseModel):
     """Query of the list; the continuation token counts the keys already seen."""
 
     mine_only: bool = False
-    limit: Annotated[int, Field(gt=0, le=100)] = 10
+    limit: Annotated[int, Field(gt=0, le=PAGE_MAX)] = 10
     continuation_token: Annotated[int, Field(ge=0)] = 0
 
 

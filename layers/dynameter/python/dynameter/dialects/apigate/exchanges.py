@@ -90,7 +90,7 @@ def read_report(
     known: dict[str, Any] = {}
     twice: list[FieldError] = []
     for sent, value in values.items():
-        name = _ALIASES.get(sent, sent)
+        name = str(_ALIASES.get(sent, sent))
         # A field that is null is not there; only a body may be.
         if value is None and (name != _BODY or name in known):
             continue
@@ -169,7 +169,7 @@ def _read(
     report, faults = read_report(values, place, fixed_id, new_id)
     if report is None or faults:
         given = values.get("id") if isinstance(values, dict) else None
-        return _Entry(index, given if isinstance(given, str) else None, None, faults)
+        return _Entry(index, given[:MAX_NAME_CHARACTERS] if isinstance(given, str) else None, None, faults)
     measured = recorder.measure(request.principal.workspace, report, request.deadline_us)
     broken = tuple(_draft_fault(one, place) for one in rules.check(measured.draft))
     return _Entry(index, report.id, None if broken else measured, broken)

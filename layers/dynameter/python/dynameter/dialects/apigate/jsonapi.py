@@ -18,14 +18,14 @@ from urllib.parse import urlencode
 from dynameter import codec
 from dynameter.dialects.apigate.problems import MEDIA_TYPE, NOT_JSON
 from dynameter.dialects.parameters import read_whole
+from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError, InvalidInput, TooLarge
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.quantity import UnusableQuantity, parse_quantity
 
 MAX_DOCUMENT_BYTES = 65_536
 """More than any valid route or plan needs."""
-MAX_ANSWER_BYTES = 5_500_000
-"""Lambda answers 6 MB, the envelope among them."""
+SMALLER_PAGE = "ask for a smaller page[size]"
 PAGE_SIZE = 20
 MAX_PAGE_SIZE = 1_000
 MAX_PAGE_NUMBER = 1_000_000
@@ -199,10 +199,7 @@ def page_response(
         "meta": {"total": len(found), "page": number, "per_page": size, "pages": pages},
         "links": _links(path, number, size, pages),
     }
-    answer = json_response(200, body, headers=headers, media_type=MEDIA_TYPE)
-    if len(answer.body.encode()) > MAX_ANSWER_BYTES:
-        raise TooLarge(f"the page has more than {MAX_ANSWER_BYTES} bytes; ask for a smaller page[size]")
-    return answer
+    return refuse_large(json_response(200, body, headers=headers, media_type=MEDIA_TYPE), SMALLER_PAGE)
 
 
 def read_page(request: Request) -> tuple[int, int]:

@@ -15,11 +15,12 @@ from urllib.parse import urlencode
 
 from dynameter import codec, rfc3339
 from dynameter.clock import MICROSECONDS, Clock, render
-from dynameter.dialects.apigate.jsonapi import MAX_ANSWER_BYTES, Attributes, read_json
+from dynameter.dialects.apigate.jsonapi import SMALLER_PAGE, Attributes, read_json
 from dynameter.dialects.apigate.problems import MAX_REPORTED_ERRORS, MEDIA_TYPE, error_object
 from dynameter.dialects.intake_answers import idempotency_key
 from dynameter.dialects.parameters import read_whole, refuse_parameter
-from dynameter.errors import FieldError, InvalidInput, TooLarge
+from dynameter.dialects.usage_answers import refuse_large
+from dynameter.errors import FieldError, InvalidInput
 from dynameter.events import rules
 from dynameter.events.event import Event, Status
 from dynameter.events.listing import EventLister
@@ -43,6 +44,7 @@ PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGE_NUMBER = 50, 100, 100_000
 _DAY_US = 86_400 * MICROSECONDS
 _FILTERS = ("user_id", "event_type", "resource_type")
 _SHOWN_CHARACTERS = 64
+_MAX_LEVELS = rules.MAX_NESTING - 1  # it is stored inside the event's data
 _SHOWN_ID_CHARACTERS = 512
 _SHOWN_REASON_CHARACTERS = 1_024
 
@@ -87,10 +89,7 @@ def list_events(request: Request, lister: EventLister, clock: Clock) -> Response
         "meta": {"total_count": page.total, "page_count": pages, "page": query.number, "per_page": query.size},
         "links": links,
     }
-    answer = json_response(200, body, media_type=MEDIA_TYPE)
-    if len(answer.body.encode()) > MAX_ANSWER_BYTES:
-        raise TooLarge(f"the page has more than {MAX_ANSWER_BYTES} bytes; ask for a smaller page[size]")
-    return answer
+    return refuse_large(json_response(200, body, media_type=MEDIA_TYPE), SMALLER_PAGE)
 
 
 # ---- reading
@@ -141,9 +140,7 @@ def _event(attributes: Attributes) -> tuple[ExternalEvent, list[str]]:
     if metadata is not None and not isinstance(metadata, dict):
         faults.append("metadata must be an object")
     elif metadata is not None and _too_large(metadata):
-        faults.append(
-            f"metadata must have at most {MAX_METADATA_BYTES} bytes of compact JSON and {rules.MAX_NESTING} levels"
-        )
+        faults.append(f"metadata must have at most {MAX_METADATA_BYTES} bytes of compact JSON and {_MAX_LEVELS} levels")
     quantity = attributes.number("quantity")
     event = ExternalEvent(
         id=required["id"] or "",
@@ -158,7 +155,7 @@ def _event(attributes: Attributes) -> tuple[ExternalEvent, list[str]]:
 
 
 def _too_large(metadata: dict[str, Any]) -> bool:
-    if rules.nests_deeper(metadata, rules.MAX_NESTING):
+    if rules.nests_deeper(metadata, _MAX_LEVELS):
         return True
     return len(codec.encode(metadata)) > MAX_METADATA_BYTES
 

@@ -18,6 +18,7 @@ from dynameter.dialects.apigate.jsonapi import Attributes, Document, read_docume
 from dynameter.dialects.apigate.problems import error_object, error_response
 from dynameter.dialects.usage_answers import STATE
 from dynameter.errors import FieldError, InvalidInput
+from dynameter.events.rules import MAX_BODY_BYTES
 from dynameter.gateway.plan import EnforceMode
 from dynameter.gateway.quotas.quota import BOOK_DIGITS, QuotaLevel, seconds_until
 from dynameter.gateway.quotas.reservation import DEFAULT_TTL_S, MAX_RESERVED, MAX_TTL_S
@@ -28,8 +29,6 @@ from dynameter.gateway.service import RouteService
 from dynameter.http.message import Request, Response
 from dynameter.meters.quantity import render_number, render_text
 
-MAX_BODY_BYTES = 4_500_000
-"""A commit may bring its exchange."""
 PAYMENT_REQUIRED, TOO_MANY_REQUESTS = 402, 429
 EXCEEDED_DETAIL = "Monthly request quota exceeded"
 
@@ -96,7 +95,7 @@ def reserve_quota(request: Request, quotas: QuotaService) -> Response:
 
 def commit_quota(request: Request, quotas: QuotaService, recorder: ExchangeRecorder) -> Response:
     """Store what was really used: as a usage event, exactly once."""
-    document = read_document(request, _RESERVATIONS, MAX_BODY_BYTES)
+    document = read_document(request, _RESERVATIONS, MAX_BODY_BYTES)  # a commit may bring its exchange
     with document.located():
         attributes = Attributes(document.attributes)
         id_ = _id(document, attributes)

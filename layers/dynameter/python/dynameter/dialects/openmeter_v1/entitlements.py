@@ -8,6 +8,7 @@ from typing import Any
 from dynameter.billing.entitlements.entitlement import Entitlement, Owner
 from dynameter.billing.entitlements.grants import GrantService
 from dynameter.billing.entitlements.service import EntitlementService
+from dynameter.billing.plans.plan import EntitlementType
 from dynameter.clock import Clock
 from dynameter.dialects.bodies import read_body, refuse, renamed_fields
 from dynameter.dialects.openmeter_v1.entitlement_wire import (
@@ -21,7 +22,7 @@ from dynameter.dialects.openmeter_v1.entitlement_wire import (
 )
 from dynameter.dialects.openmeter_v1.grants import answer_history
 from dynameter.dialects.openmeter_v1.lists import page_response, read_page
-from dynameter.dialects.parameters import read_flag, read_instant
+from dynameter.dialects.parameters import read_flag, read_instant, refuse_parameter
 from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError
 from dynameter.http.message import Request, Response, json_response
@@ -29,6 +30,7 @@ from dynameter.http.message import Request, Response, json_response
 FindSubject = Callable[[str, str], str]
 """The key of the subject that a workspace knows by an id or key."""
 _PAGE_NAMES = ("page", "pageSize")
+_TYPES = tuple(one.value for one in EntitlementType)
 
 
 class SubjectEntitlements:
@@ -140,7 +142,7 @@ class SubjectEntitlements:
 def list_all_entitlements(request: Request, entitlements: EntitlementService, clock: Clock) -> Response:
     """GET entitlements: the workspace's, filtered by ``feature``, ``subject`` and type; a bare array without a page."""
     features, subjects = set(request.query_values("feature")), set(request.query_values("subject"))
-    types = set(request.query_values("entitlementType"))
+    types = _read_types(request)
     deleted = read_flag(request, "includeDeleted")
     found = [
         one
@@ -154,6 +156,14 @@ def list_all_entitlements(request: Request, entitlements: EntitlementService, cl
         return page_response(page, found, lambda one: _shown(one, clock))
     body = [_shown(one, clock) for one in found]
     return refuse_large(json_response(200, body), "ask for a page")
+
+
+def _read_types(request: Request) -> set[str]:
+    types = set(request.query_values("entitlementType"))
+    for one in types:
+        if one not in _TYPES:
+            raise refuse_parameter("entitlementType", "enum", f"must be one of {', '.join(_TYPES)}", one, _TYPES)
+    return types
 
 
 def get_any_entitlement(request: Request, entitlements: EntitlementService, clock: Clock) -> Response:

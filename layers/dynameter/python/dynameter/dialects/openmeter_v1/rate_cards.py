@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter.billing.plans.plan import EntitlementTemplate, EntitlementType, PaymentTerm, Phase, RateCard
 from dynameter.billing.plans.rules import MAX_RATE_CARDS
@@ -127,13 +127,8 @@ class RateCardBody(_Body):
     feature_key: Slug | None = Field(default=None, alias="featureKey")
     cadence: Duration | None = Field(default=None, alias="billingCadence")
     price: PriceBody | None = None
-    discounts: DiscountsBody = DiscountsBody()
+    discounts: DiscountsBody | None = None
     entitlement: EntitlementBody | None = Field(default=None, alias="entitlementTemplate")
-
-    @field_validator("discounts", mode="before")
-    @classmethod
-    def _no_discounts(cls, value: Any, _: ValidationInfo) -> Any:
-        return {} if value is None else value
 
 
 class PhaseBody(_Body):
@@ -175,7 +170,8 @@ def _read_rate_card(body: RateCardBody, place: Place, wrong: list[FieldError]) -
         wrong.append(FieldError((*place, "price", "type"), "enum", "a flat fee has a flat price", choices=("flat",)))
     if body.type == "usage_based" and body.cadence is None:
         wrong.append(FieldError((*place, "billingCadence"), "required", "billingCadence is required"))
-    usage, percentage = body.discounts.usage, body.discounts.percentage
+    discounts = body.discounts or DiscountsBody()
+    usage, percentage = discounts.usage, discounts.percentage
     return RateCard(
         key=body.key,
         name=body.name,

@@ -64,7 +64,7 @@ class _Parser:
         self._tokens = tokenize(text)
         self._next = 0
         self._nodes = 0
-        self._nesting = 0
+        self._nesting = -1  # the whole expression is inside of nothing
         self._closures = 0
 
     def parse(self) -> syntax.Node:

@@ -1,30 +1,28 @@
 """Deletes usage rows that nobody reads any more: those of dropped generations and of deleted meters.
 
-    python -m dynameter.rebuild.purge_command --stack NAME [--delete] [--segments N]
+    python -m dynameter.operations.purge --stack NAME [--delete] [--segments N]
 
 with the caller's AWS credentials. Without ``--delete`` it only counts them. With it, it looks, waits 20 minutes, looks
-again and deletes; it may be stopped and run again. See ``dynameter.rebuild.purge``.
+again and deletes; it may be stopped and run again. See ``dynameter.operations.unread_rows``.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TextIO
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dynameter.clock import Clock, SystemClock
 from dynameter.errors import DynameterError
 from dynameter.meters.store import MeterStore
-from dynameter.rebuild.purge import GRACE_S, Found, Look, UnreadRows
+from dynameter.operations.stack import connect_tables, read_outputs
+from dynameter.operations.unread_rows import GRACE_S, Found, Look, UnreadRows
 from dynameter.runtime.retries import pause
-from dynameter.runtime.stack import read_outputs
 
 USAGE, CATALOG = "UsageTable", "CatalogTable"
 """The stack's outputs that are needed."""
@@ -36,7 +34,7 @@ LISTED = 50
 def main(arguments: Sequence[str], clock: Clock, out: TextIO, clients: tuple[Any, Any] | None = None) -> int:
     """Run the command; ``clients`` are CloudFormation's and DynamoDB's. Answers 1 where it could not go through."""
     options = _read_options(arguments)
-    cloudformation, dynamodb = clients or _clients(options.segments)
+    cloudformation, dynamodb = clients or (boto3.client("cloudformation"), connect_tables(options.segments))
     try:
         tables = read_outputs(cloudformation, options.stack, USAGE, CATALOG)
         purge = _Purge(dynamodb, tables[USAGE], tables[CATALOG], options.segments, clock)
@@ -93,7 +91,7 @@ def _report(found: Found, out: TextIO) -> None:
 
 def _read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="dynameter.rebuild.purge_command", description="Delete usage rows that nobody reads any more."
+        prog="dynameter.operations.purge", description="Delete usage rows that nobody reads any more."
     )
     parser.add_argument("--stack", required=True, help="CloudFormation stack of the deployment")
     parser.add_argument("--delete", action="store_true", help="delete them; else they are only counted")
@@ -102,12 +100,6 @@ def _read_options(arguments: Sequence[str]) -> argparse.Namespace:
     if not 1 <= found.segments <= MAX_SEGMENTS:
         parser.error(f"--segments must be 1 to {MAX_SEGMENTS}")
     return found
-
-
-def _clients(segments: int) -> tuple[Any, Any]:
-    endpoint = os.environ.get("DYNAMETER_ENDPOINT") or None
-    config = Config(retries={"mode": "adaptive", "max_attempts": 20}, max_pool_connections=segments)
-    return boto3.client("cloudformation"), boto3.client("dynamodb", endpoint_url=endpoint, config=config)
 
 
 if __name__ == "__main__":

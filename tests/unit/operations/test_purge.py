@@ -13,8 +13,8 @@ import pytest
 from dynameter.meters.generations import with_complete, with_confirmed, with_rebuild
 from dynameter.meters.meter import Meter
 from dynameter.meters.store import MeterStore
-from dynameter.rebuild.purge import GRACE_S, is_dropped
-from dynameter.rebuild.purge_command import main
+from dynameter.operations.purge import main
+from dynameter.operations.unread_rows import GRACE_S, is_dropped
 from dynameter.runtime.settings import Settings
 from dynameter.usage.row import RowKey, Series, item_key, read_series, subject_sort_key, subjects_key
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE, ManualClock

@@ -1,28 +1,26 @@
 """Puts back what a table of a stack has lost, from a table that was restored beside it.
 
-    python -m dynameter.rebuild.restore_command --stack NAME --table events|usage|catalog --from TABLE
+    python -m dynameter.operations.restore --stack NAME --table events|usage|catalog --from TABLE
         [--with-keys] [--segments N]
 
-with the caller's AWS credentials. Only what is missing is written, see ``dynameter.rebuild.restore``; run it again as
-often as need be. Rebuild the meters afterwards: docs/operations.md has the whole procedure.
+with the caller's AWS credentials. Only what is missing is written, see ``dynameter.operations.missing_items``; run it
+again as often as need be. Rebuild the meters afterwards: docs/operations.md has the whole procedure.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dynameter.clock import Clock, SystemClock
-from dynameter.rebuild.restore import Copying, MissingDefinitions, MissingItems, Outcome, Tally
-from dynameter.runtime.stack import read_outputs
+from dynameter.operations.missing_items import Copying, MissingDefinitions, MissingItems, Outcome, Tally
+from dynameter.operations.stack import connect_tables, read_outputs
 
 OUTPUTS = {"events": "EventsTable", "usage": "UsageTable", "catalog": "CatalogTable"}
 """The stack's outputs that name its tables."""
@@ -46,7 +44,7 @@ class Options:
 def read_options(arguments: Sequence[str]) -> Options:
     """Read the command line; exits with a message where it is wrong, as argparse does."""
     parser = argparse.ArgumentParser(
-        prog="dynameter.rebuild.restore_command", description="Put back what a table of a stack has lost."
+        prog="dynameter.operations.restore", description="Put back what a table of a stack has lost."
     )
     parser.add_argument("--stack", required=True, help="CloudFormation stack of the deployment")
     parser.add_argument("--table", required=True, choices=tuple(OUTPUTS), help="which of its tables")
@@ -62,7 +60,7 @@ def read_options(arguments: Sequence[str]) -> Options:
 def main(arguments: Sequence[str], clock: Clock, out: TextIO, clients: tuple[Any, Any] | None = None) -> int:
     """Run the command; ``clients`` are CloudFormation's and DynamoDB's. Answers 1 where it could not go through."""
     options = read_options(arguments)
-    cloudformation, dynamodb = clients or _clients(options.segments)
+    cloudformation, dynamodb = clients or (boto3.client("cloudformation"), connect_tables(options.segments))
     try:
         target = read_outputs(cloudformation, options.stack, OUTPUTS[options.table])[OUTPUTS[options.table]]
         if target == options.source:
@@ -101,12 +99,6 @@ def _restore(options: Options, dynamodb: Any, target: str, clock: Clock, out: Te
 
 def _counts(tally: Tally) -> str:
     return ", ".join(f"{tally.counts[one]} {one.value}" for one in Outcome)
-
-
-def _clients(segments: int) -> tuple[Any, Any]:
-    endpoint = os.environ.get("DYNAMETER_ENDPOINT") or None
-    config = Config(retries={"mode": "adaptive", "max_attempts": 20}, max_pool_connections=segments)
-    return boto3.client("cloudformation"), boto3.client("dynamodb", endpoint_url=endpoint, config=config)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from ulid import ULID
 
-from dynameter.access.bootstrap import ensure_key
+from dynameter.access.known_key import ensure_key
 from dynameter.access.store import KeyStore
 from dynameter.events.store import encode_item
 from dynameter.meters.meter import Aggregation, MeterDraft
 from dynameter.meters.service import MeterService
 from dynameter.meters.store import MeterStore
-from dynameter.rebuild.restore_command import main
+from dynameter.operations.restore import main
 from dynameter.runtime.settings import Settings
 from local.template import Template, create_tables
 from tests.conftest import WORKSPACE, ManualClock

@@ -87,7 +87,7 @@ class KillableBooks:
 
 
 @dataclass
-class Bench:
+class QuotaWorld:
     """Everything a quota stands on."""
 
     settings: Settings

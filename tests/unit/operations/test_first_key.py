@@ -1,4 +1,4 @@
-"""The first key of a deployment and the local server's own."""
+"""The first key of a deployment."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from dynameter.access.bootstrap import create_first_key, ensure_key, find_table, main
-from dynameter.access.key import LOCAL_KEY
 from dynameter.access.principal import Principal
 from dynameter.access.service import AccessService
 from dynameter.access.store import KeyStore
+from dynameter.operations.first_key import create_first_key, find_table, main
 from dynameter.runtime.settings import Settings
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE, ManualClock
 
@@ -26,7 +25,7 @@ def store(dynamodb: Any, settings: Settings, clock: ManualClock) -> KeyStore:
 
 @pytest.fixture
 def access(store: KeyStore, clock: ManualClock) -> AccessService:
-    return AccessService(store, clock, secrets.token_bytes, local_key=True)
+    return AccessService(store, clock, secrets.token_bytes)
 
 
 def stack(*outputs: tuple[str, str]) -> Any:
@@ -123,42 +122,3 @@ def test_a_wrong_command_line_is_refused(
 def test_a_stack_of_another_kind_is_named() -> None:
     with pytest.raises(LookupError, match="metering has no output CatalogTable"):
         find_table(stack(("Other", "x")), "metering")
-
-
-def test_an_ensured_key_works(store: KeyStore, clock: ManualClock, access: AccessService) -> None:
-    ensure_key(store, clock, WORKSPACE, LOCAL_KEY, ["*"])
-
-    assert access.verify(LOCAL_KEY) == Principal(WORKSPACE, "local", frozenset({"*"}))
-
-
-def test_ensuring_a_key_again_makes_no_second_one(store: KeyStore, clock: ManualClock, access: AccessService) -> None:
-    first = ensure_key(store, clock, WORKSPACE, LOCAL_KEY, ["*"])
-    clock.advance(3600)
-    ensure_key(store, clock, WORKSPACE, LOCAL_KEY, ["*"])
-
-    listed = store.read(WORKSPACE, store.entries(WORKSPACE))
-    assert [key.created_at_us for key in listed] == [first.created_at_us]
-
-
-def test_ensuring_a_rotated_key_makes_the_known_text_work_again(
-    store: KeyStore, clock: ManualClock, access: AccessService
-) -> None:
-    ensure_key(store, clock, WORKSPACE, LOCAL_KEY, ["*"])
-    rotated = access.rotate(Principal(WORKSPACE, "local", frozenset({"*"})), "local", 1)
-
-    ensure_key(store, clock, WORKSPACE, LOCAL_KEY, ["*"])
-
-    assert access.verify(LOCAL_KEY) is not None
-    assert access.verify(rotated.plaintext) is None
-
-
-def test_text_that_is_no_key_cannot_be_ensured(store: KeyStore, clock: ManualClock) -> None:
-    with pytest.raises(ValueError, match="form of a key"):
-        ensure_key(store, clock, WORKSPACE, "secret", ["*"])
-
-
-def test_an_id_of_another_workspace_cannot_be_taken_over(store: KeyStore, clock: ManualClock) -> None:
-    ensure_key(store, clock, WORKSPACE, LOCAL_KEY, ["*"])
-
-    with pytest.raises(ValueError, match="another workspace"):
-        ensure_key(store, clock, OTHER_WORKSPACE, LOCAL_KEY, ["*"])

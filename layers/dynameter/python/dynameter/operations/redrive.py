@@ -1,6 +1,6 @@
 """Has counted what the stream could not: the records in quarantine, and those in the bucket of failed batches.
 
-    python -m dynameter.rebuild.redrive_command --stack NAME [--list] [--limit N] [--wait SECONDS]
+    python -m dynameter.operations.redrive --stack NAME [--list] [--limit N] [--wait SECONDS]
 
 with the caller's AWS credentials. The records of failed batches are put into the quarantine, jobs among them are
 started again, and a job of the stack's own (``dynameter.rebuild.redrive``) goes through the quarantine: by the code
@@ -10,7 +10,6 @@ that is deployed, so deploy a mended decoder before. What it still cannot count 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dynameter.clock import MICROSECONDS, Clock, SystemClock, render
 from dynameter.errors import DynameterError
+from dynameter.operations.stack import connect_tables, read_outputs
 from dynameter.rebuild.job import JobState, redrive_job
 from dynameter.rebuild.store import JobStore, read_job
 from dynameter.rebuild.worker import read_trigger
-from dynameter.runtime.stack import read_outputs
 from dynameter.usage.failed_batches import FailedBatch, NoBatch, read_failed_batch
 from dynameter.usage.quarantine import QuarantineStore
 
@@ -137,7 +136,7 @@ class Redriver:
 def read_options(arguments: Sequence[str]) -> Options:
     """Read the command line; exits with a message where it is wrong, as argparse does."""
     parser = argparse.ArgumentParser(
-        prog="dynameter.rebuild.redrive_command", description="Have counted what the stream could not."
+        prog="dynameter.operations.redrive", description="Have counted what the stream could not."
     )
     parser.add_argument("--stack", required=True, help="CloudFormation stack of the deployment")
     parser.add_argument("--list", action="store_true", help="only list what is in quarantine")
@@ -173,8 +172,7 @@ def _redriver(stack: str, clock: Clock, clients: Clients) -> Redriver:
 
 
 def _clients() -> Clients:
-    endpoint = os.environ.get("DYNAMETER_ENDPOINT") or None
-    return Clients(boto3.client("cloudformation"), boto3.client("dynamodb", endpoint_url=endpoint), boto3.client("s3"))
+    return Clients(boto3.client("cloudformation"), connect_tables(), boto3.client("s3"))
 
 
 if __name__ == "__main__":

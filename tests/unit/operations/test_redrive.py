@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from dynameter.clock import HOUR_US
 from dynameter.meters.meter import Aggregation
+from dynameter.operations.redrive import Clients, main
 from dynameter.rebuild.job import Job, JobKey, JobState
-from dynameter.rebuild.redrive_command import Clients, main
 from dynameter.rebuild.store import JobStore
 from dynameter.runtime.settings import Settings
 from dynameter.usage.quarantine import QuarantineStore

@@ -1,6 +1,6 @@
-"""The keys that no key can make: a fresh deployment's first, and the local server's own.
+"""Makes the key that no key can make: the first of a fresh deployment.
 
-    python -m dynameter.access.bootstrap --stack NAME [--workspace UUID] [--name TEXT] [--days N]
+    python -m dynameter.operations.first_key --stack NAME [--workspace UUID] [--name TEXT] [--days N]
 
 makes an admin key with the caller's AWS credentials and prints it once.
 """
@@ -8,11 +8,10 @@ makes an admin key with the caller's AWS credentials and prints it once.
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import sys
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +19,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dynameter.access import roles
-from dynameter.access.key import OPERATOR, ApiKey, Random, hash_secret, parse
+from dynameter.access.key import OPERATOR, Random
 from dynameter.access.principal import Principal
 from dynameter.access.service import AccessService, IssuedKey
 from dynameter.access.store import KeyStore
 from dynameter.clock import Clock, SystemClock
 from dynameter.errors import DynameterError
-from dynameter.runtime.stack import read_outputs
+from dynameter.operations.stack import connect_tables, read_outputs
 
 TABLE_OUTPUT = "CatalogTable"
 """The stack's output that names the table of keys."""
@@ -39,38 +38,6 @@ def create_first_key(
     operator = Principal(workspace, OPERATOR, frozenset(roles.ADMIN.permissions))
     service = AccessService(store, clock, random)
     return service.create(operator, name=name, role=roles.ADMIN.name, permissions=(), duration_days=days)
-
-
-def ensure_key(store: KeyStore, clock: Clock, workspace: str, key_text: str, scopes: Iterable[str]) -> ApiKey:
-    """See to it that exactly this key text works, with these scopes and for ever.
-
-    For the local server's ``dm_local_admin`` and for tests: the text is known beforehand, so it protects nothing.
-    The authorizer refuses that key inside Lambda, whatever a table holds. Raises ValueError for text that is no key.
-    """
-    parsed = parse(key_text)
-    if parsed is None:
-        raise ValueError("the text has not the form of a key")
-    key_id, secret = parsed
-    now = clock.now_us()
-    old = store.get(key_id)
-    if old is not None and old.workspace != workspace:
-        raise ValueError("the key's id belongs to another workspace")
-    key = ApiKey(
-        id=key_id,
-        workspace=workspace,
-        name=key_id,
-        role=roles.ADMIN.name,
-        permissions=tuple(scopes),
-        # The list's pointer is found by this instant, so a key that is there already keeps it.
-        created_at_us=old.created_at_us if old else now,
-        updated_at_us=now,
-        expires_at_us=None,
-        created_by=OPERATOR,
-        last_used_at_us=old.last_used_at_us if old else None,
-        secret_hash=hash_secret(key_id, secret),
-    )
-    store.install(key)
-    return key
 
 
 def find_table(cloudformation: Any, stack: str) -> str:
@@ -91,7 +58,7 @@ class Options:
 
 def read_options(arguments: Sequence[str]) -> Options:
     """Read the command line; exits with a message where it is wrong, as argparse does."""
-    parser = argparse.ArgumentParser(prog="dynameter.access.bootstrap", description="Make an admin API key.")
+    parser = argparse.ArgumentParser(prog="dynameter.operations.first_key", description="Make an admin API key.")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--stack", help="CloudFormation stack of the deployment")
     where.add_argument("--table", help="its catalog table, where the stack cannot be read")
@@ -110,9 +77,8 @@ def main(arguments: Sequence[str], clock: Clock, random: Random, *, cloudformati
             table = str(options.table)
         else:
             table = find_table(cloudformation or boto3.client("cloudformation"), options.stack)
-        client = boto3.client("dynamodb", endpoint_url=os.environ.get("DYNAMETER_ENDPOINT") or None)
         issued = create_first_key(
-            KeyStore(client, table, clock),
+            KeyStore(connect_tables(), table, clock),
             clock,
             random,
             workspace=options.workspace,

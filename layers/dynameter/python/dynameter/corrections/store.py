@@ -12,27 +12,23 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
 from dynameter import codec
 from dynameter.corrections.void import EventFilter, EventName, Tally, Void, VoidState
-from dynameter.errors import AlreadyExists, Unavailable
+from dynameter.errors import AlreadyExists, VersionConflict
 from dynameter.rebuild.job import Job
 from dynameter.rebuild.store import job_item
-from dynameter.runtime.dynamodb import CONDITION_FAILED, TRANSACTION_CANCELED, error_code, storage_faults, text, whole
-from dynameter.runtime.retries import pause
-from dynameter.workspaces import workspace_key
+from dynameter.runtime.catalog import Catalog, Item, key
+from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _VOID, _NAMES = "o.", "q."
-ATTEMPTS = 6
-"""Times that a change is tried where another transaction, or throttling, is in the way."""
 _CONDITIONS = ("type", "subject", "source", "from_us", "to_us")
-_Item = dict[str, Any]
 
 
 class VoidStore:
@@ -41,37 +37,38 @@ class VoidStore:
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
+        self._catalog = Catalog(client, table)
 
     def insert(self, void: Void, names: Sequence[EventName], job: Job) -> None:
         """Record a new void and, in the same transaction, its events' names and its job."""
         items = [_to_item(void), *([_names_item(void, names)] if names else []), job_item(job)]
-        if not self._transact([self._put(item, "attribute_not_exists(pk)") for item in items]):
-            raise AlreadyExists(f"there is a void {void.id} already")
+        puts = [self._catalog.put(item, "attribute_not_exists(pk)") for item in items]
+        self._catalog.transact(puts, [AlreadyExists(f"there is a void {void.id} already") for _ in puts])
 
     def get(self, workspace: str, void_id: str) -> Void | None:
         """The void of that id, undone ones too."""
-        item = self._get(_key(workspace, _VOID + void_id))
+        item = self._catalog.get(workspace, _VOID + void_id)
         return _from_item(workspace, item) if item else None
 
     def names(self, void: Void) -> tuple[EventName, ...]:
         """The events that the void names; none where it has a filter."""
         if void.named is None:
             return ()
-        item = self._get(_key(void.workspace, _NAMES + void.id))
+        item = self._catalog.get(void.workspace, _NAMES + void.id)
         return _from_names(item) if item else ()
 
     def page(self, workspace: str, limit: int, after: str | None) -> list[Void]:
         """Up to ``limit`` voids, newest first, those made before the void of the id ``after``."""
         values = {
-            ":pk": _key(workspace, "")["pk"],
+            ":pk": key(workspace, "")["pk"],
             ":first": {"S": _VOID},
             # "~" and "!" sort after and before every character of an id.
             ":last": {"S": _VOID + "~" if after is None else _VOID + after[:-1] + chr(ord(after[-1]) - 1) + "~"},
         }
         found: list[Void] = []
-        start: _Item = {}
+        start: Item = {}
         while True:
-            arguments: _Item = {
+            arguments: Item = {
                 "TableName": self._table,
                 "ConsistentRead": True,
                 "ScanIndexForward": False,
@@ -82,7 +79,7 @@ class VoidStore:
             }
             with storage_faults():
                 answer = self._client.query(**arguments)
-            found += [_from_item(workspace, cast("_Item", item)) for item in answer["Items"]]
+            found += [_from_item(workspace, cast("Item", item)) for item in answer["Items"]]
             if len(found) >= limit or not answer.get("LastEvaluatedKey"):
                 return found
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -99,7 +96,7 @@ class VoidStore:
             finished = replace(void, state=VoidState.UNDONE, undone_at_us=now_us)
         try:
             with storage_faults():
-                self._client.put_item(**self._put(_to_item(finished), *_still(void))["Put"])
+                self._client.put_item(**self._catalog.put(_to_item(finished), *_still(void))["Put"])
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:
                 raise
@@ -109,60 +106,28 @@ class VoidStore:
     def begin_undo(self, void: Void, final_at_us: int, job: Job) -> Void | None:
         """RUNNING or DONE to UNDOING, with the job that resumes it. None where it has moved on meanwhile."""
         begun = replace(void, state=VoidState.UNDOING, final_at_us=final_at_us)
-        actions = [self._put(_to_item(begun), *_still(void)), self._put(job_item(job))]
-        return begun if self._transact(actions) else None
-
-    def _get(self, key: _Item) -> _Item | None:
-        with storage_faults():
-            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return cast("_Item", answer["Item"]) if answer.get("Item") else None
-
-    def _put(self, item: _Item, condition: str | None = None, values: _Item | None = None) -> _Item:
-        put: _Item = {"TableName": self._table, "Item": item}
-        if condition:
-            put["ConditionExpression"] = condition
-        if values:
-            put["ExpressionAttributeValues"] = values
-        return {"Put": put}
-
-    def _transact(self, actions: list[Any]) -> bool:
-        """Write all; False where a condition fails. Raises Unavailable where another transaction is in the way."""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                pause(attempt)
-            try:
-                with storage_faults():
-                    self._client.transact_write_items(TransactItems=actions)
-            except ClientError as error:
-                if error_code(error) != TRANSACTION_CANCELED:
-                    raise
-                response: Any = error.response
-                codes = {reason.get("Code") for reason in response.get("CancellationReasons", [])}
-                if codes & {"ConditionalCheckFailed", CONDITION_FAILED}:
-                    return False
-            else:
-                return True
-        raise Unavailable("storage did not accept the request: too many changes at once")
+        actions = [self._catalog.put(_to_item(begun), *_still(void)), self._catalog.put(job_item(job))]
+        try:
+            self._catalog.transact(actions, [VersionConflict("the void has moved on")])
+        except VersionConflict:
+            return None
+        return begun
 
 
-def _still(void: Void) -> tuple[str, _Item]:
+def _still(void: Void) -> tuple[str, Item]:
     return "void_state = :before", {":before": {"S": void.state.value}}
 
 
-def _key(workspace: str, sort_key: str) -> _Item:
-    return {"pk": {"S": "w." + workspace_key(workspace)}, "sk": {"S": sort_key}}
-
-
-def _names_item(void: Void, names: Sequence[EventName]) -> _Item:
+def _names_item(void: Void, names: Sequence[EventName]) -> Item:
     listed = zlib.compress(codec.encode([(one.source, one.id) for one in names]))
-    return {**_key(void.workspace, _NAMES + void.id), "names": {"B": listed}}
+    return {**key(void.workspace, _NAMES + void.id), "names": {"B": listed}}
 
 
-def _from_names(item: _Item) -> tuple[EventName, ...]:
+def _from_names(item: Item) -> tuple[EventName, ...]:
     return tuple(EventName(source, id_) for source, id_ in codec.decode(zlib.decompress(bytes(item["names"]["B"]))))
 
 
-def _to_item(void: Void) -> _Item:
+def _to_item(void: Void) -> Item:
     numbers = {
         "created_us": void.created_at_us,
         "final_us": void.final_at_us,
@@ -172,7 +137,7 @@ def _to_item(void: Void) -> _Item:
         "skipped": void.tally.skipped,
         "named": void.named,
     }
-    item = _key(void.workspace, _VOID + void.id) | {"id": {"S": void.id}, "void_state": {"S": void.state.value}}
+    item = key(void.workspace, _VOID + void.id) | {"id": {"S": void.id}, "void_state": {"S": void.state.value}}
     item |= {name: {"N": str(value)} for name, value in numbers.items() if value is not None}
     if void.reason is not None:
         item["reason"] = {"S": void.reason}
@@ -183,7 +148,7 @@ def _to_item(void: Void) -> _Item:
     return item
 
 
-def _from_item(workspace: str, item: _Item) -> Void:
+def _from_item(workspace: str, item: Item) -> Void:
     return Void(
         workspace=workspace,
         id=text(item, "id"),

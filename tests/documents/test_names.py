@@ -19,13 +19,16 @@ CODE = ("layers", "functions", "local", "deployment", "requirements", "tests", "
 SINGLE_FILES = ("Makefile", "template.yaml", "samconfig.toml", "pyproject.toml", ".ci/run")
 ENDINGS = (".py", ".yaml", ".toml", ".json", ".in", ".js", ".mjs", ".csv")
 
-READERS_OWN = {"usage.csv", "env.json", "batch.json", "answer.json", "PriceClass.json"}
+READERS_OWN = {"usage.csv", "env.json", "batch.json", "answer.json", "PriceClass.json", "bench.json"}
 """Files that a reader makes."""
 ELSEWHERE = {
     "jq": "a program",
     "OBJECT": "what the reader puts in",
     "HttpApi": "what SAM has and the template does not use",
     "idOrFeatureKey": "OpenMeter's name of a path's part",
+    "idOrKey": "OpenMeter's name of a path's part",
+    "idOrSlug": "OpenMeter's name of a path's part",
+    "taxConfig": "a field of OpenMeter's that is refused or ignored",
     "tax_config": "a field of OpenMeter's that is refused or ignored",
 }
 """Words of other programs, with what they are."""
@@ -42,7 +45,8 @@ def said(document: Path) -> list[str]:
 def files() -> tuple[Path, ...]:
     found = [path for folder in CODE for path in (ROOT / folder).rglob("*") if path.suffix in (*ENDINGS, ".sh", ".txt")]
     own = Path(__file__).parent
-    return (*(ROOT / one for one in SINGLE_FILES), *(one for one in found if one.parent != own))
+    ours = (one for one in found if one.parent != own and "node_modules" not in one.parts)
+    return (*(ROOT / one for one in SINGLE_FILES), *ours)
 
 
 @cache

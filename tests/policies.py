@@ -41,6 +41,10 @@ _KEYWORDS = {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "I
 _INSERT = re.compile(r"""INSERT INTO "(?P<table>\w+)" VALUE \{'pk': *(\?|'(?P<pk>[^']*)')""")
 
 
+class UnknownCall(LookupError):
+    """A call that no function made before; which permission it needs has to be written down here first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One action on one resource: ``EventsTable``, ``EventsTable/index/by_time`` or ``EventBus``.
@@ -145,7 +149,7 @@ def calls(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterat
             assert found is not None, one["Statement"]
             yield Call("dynamodb:PartiQLInsert", _table(found["table"]))
     else:
-        raise NotImplementedError(f"{service}:{operation} is asked of nobody yet: say here what IAM is asked")
+        raise UnknownCall(f"{service}:{operation} is asked of nobody yet: say here what IAM is asked")
 
 
 def _single(operation: str, request: Mapping[str, Any]) -> Call:

@@ -14,7 +14,7 @@ from dynameter.runtime.settings import EventWrites, Settings
 from local.template import ROOT
 from tests import policies
 from tests.conftest import WORKSPACE, LambdaContext, ManualClock, load_function
-from tests.policies import Call, acting_as, allowed, calls
+from tests.policies import Call, UnknownCall, acting_as, allowed, calls
 
 W, K, ROW = "w.AAAAAAAAAAAAAAAAAAAAAQ", "k.1a2b", "AAAAAAAAAAAAAAAAAAAAAQ.01H.1=customer"
 READ_KEY = Call("dynamodb:GetItem", "CatalogTable", (K,))
@@ -108,7 +108,7 @@ def test_an_update_is_judged_by_every_attribute_it_reads_or_writes() -> None:
 
 
 def test_a_call_that_nobody_has_made_yet_has_to_be_thought_about() -> None:
-    with pytest.raises(NotImplementedError, match="Scan"):
+    with pytest.raises(UnknownCall, match="Scan"):
         list(calls("dynamodb", "Scan", {"TableName": "EventsTable"}))
 
 

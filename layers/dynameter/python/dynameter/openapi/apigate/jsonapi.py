@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from dynameter.dialects.apigate.jsonapi import MAX_PAGE_NUMBER, MAX_PAGE_SIZE, PAGE_SIZE
 from dynameter.dialects.apigate.problems import MEDIA_TYPE
+from dynameter.meters.quantity import NUMBER_PATTERN
 from dynameter.openapi.operation import JSON, Answer, Body, Parameter, Place, Shape
 from dynameter.openapi.parameters import whole
 
@@ -142,5 +143,4 @@ def number(**bounds: int) -> WithJsonSchema:
 
 
 def _decimal_text() -> dict[str, Any]:
-    # As a meter's values: meters.quantity.
-    return {"type": "string", "pattern": r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,18})?$"}
+    return {"type": "string", "pattern": NUMBER_PATTERN}

@@ -23,10 +23,10 @@ from dynameter.rebuild.store import JobStore
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.observability import logger, publish_counts
 from dynameter.runtime.settings import Settings
-from dynameter.usage.aggregator import Aggregator, Outcome
-from dynameter.usage.definitions import DefinitionCache
-from dynameter.usage.quarantine import QuarantineStore
-from dynameter.usage.store import UsageStore
+from dynameter.usage.folding.aggregator import Aggregator, Outcome
+from dynameter.usage.folding.definitions import DefinitionCache
+from dynameter.usage.quarantine.store import QuarantineStore
+from dynameter.usage.rows.store import UsageStore
 
 CLOCK = SystemClock()
 RESERVE_US = 5 * MICROSECONDS

@@ -55,13 +55,13 @@ from dynameter.runtime.retries import pause
 from dynameter.runtime.settings import Settings
 from dynameter.subjects.service import SubjectService
 from dynameter.subjects.store import SubjectStore
-from dynameter.usage.edges import EdgeReader
-from dynameter.usage.presence import PresenceStore
-from dynameter.usage.recount import RawReader
-from dynameter.usage.repair import RecountService
-from dynameter.usage.service import UsageService
-from dynameter.usage.store import UsageStore
-from dynameter.usage.subjects import UsedSubjects
+from dynameter.usage.queries.edges import EdgeReader
+from dynameter.usage.queries.service import UsageService
+from dynameter.usage.recounts.recount import RawReader
+from dynameter.usage.recounts.repair import RecountService
+from dynameter.usage.rows.store import UsageStore
+from dynameter.usage.subjects.service import UsedSubjects
+from dynameter.usage.subjects.store import PresenceStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

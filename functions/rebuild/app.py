@@ -29,9 +29,9 @@ from dynameter.rebuild.worker import Result, Worker, read_trigger
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.observability import logger, publish_counts
 from dynameter.runtime.settings import Settings
-from dynameter.usage.fold import Fault
-from dynameter.usage.quarantine import QuarantineStore
-from dynameter.usage.store import UsageStore
+from dynameter.usage.folding.fold import Fault
+from dynameter.usage.quarantine.store import QuarantineStore
+from dynameter.usage.rows.store import UsageStore
 
 CHUNK_MS = 240_000
 """A chunk makes its checkpoint after so long: what a killed one has to do again is bounded by it."""

@@ -42,8 +42,8 @@ from dynameter.runtime.dynamodb import create_client, describe_fault
 from dynameter.runtime.observability import logger, publish_counts
 from dynameter.runtime.retries import pause
 from dynameter.runtime.settings import Settings
-from dynameter.usage.service import UsageService
-from dynameter.usage.store import UsageStore
+from dynameter.usage.queries.service import UsageService
+from dynameter.usage.rows.store import UsageStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

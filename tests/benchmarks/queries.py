@@ -10,9 +10,9 @@ from random import Random
 
 from dynameter.clock import HOUR_US, from_datetime, render
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.delta import Contribution, Delta
-from dynameter.usage.row import RowKey, Series, sequence_text
-from dynameter.usage.store import UsageStore
+from dynameter.usage.rows.delta import Contribution, Delta
+from dynameter.usage.rows.row import RowKey, Series, sequence_text
+from dynameter.usage.rows.store import UsageStore
 from tests.benchmarks.service import Costs, Service, service
 from tests.benchmarks.workload import METERS
 from tests.conftest import WORKSPACE

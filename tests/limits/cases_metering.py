@@ -236,17 +236,19 @@ METERING = [
     Edge("subjects.subject:MAX_METADATA_ENTRIES", SUBJECTS, only(lambda n: {"metadata": entries(n)}), "[0].metadata"),
     Edge("subjects.subject:MAX_METADATA_BYTES", SUBJECTS, only(lambda n: {"metadata": metadata_of(n)}), "[0].metadata"),
     # ---- queries and lists
-    Edge("usage.query:MAX_ENTRIES", QUERY, repeated("subject", items, QUERY), "subject"),
-    Edge("usage.query:MAX_ENTRIES", QUERY_BODY, body("subject", items, QUERY_BODY), "subject"),
-    Edge("usage.query:MAX_ENTRIES", QUERY_BODY, body("groupBy", lambda n: ["subject"] * n, QUERY_BODY), "groupBy"),
+    Edge("usage.queries.query:MAX_ENTRIES", QUERY, repeated("subject", items, QUERY), "subject"),
+    Edge("usage.queries.query:MAX_ENTRIES", QUERY_BODY, body("subject", items, QUERY_BODY), "subject"),
     Edge(
-        "usage.query:MAX_ENTRIES",
+        "usage.queries.query:MAX_ENTRIES", QUERY_BODY, body("groupBy", lambda n: ["subject"] * n, QUERY_BODY), "groupBy"
+    ),
+    Edge(
+        "usage.queries.query:MAX_ENTRIES",
         QUERY_BODY,
         body("filterGroupBy", lambda n: {"model": items(n)}, QUERY_BODY),
         "filterGroupBy.model",
     ),
     Edge(
-        "usage.query:MAX_ENTRIES",
+        "usage.queries.query:MAX_ENTRIES",
         QUERY_V3,
         body("filters", lambda n: {"dimensions": {"subject": {"in": items(n)}}}, QUERY_V3),
         "filters.dimensions.subject",
@@ -363,14 +365,14 @@ def _cut(settled: Settled) -> Ask:
 REPAIR = Ask({"from": FROM, "to": TO, "repair": True})
 
 METERING_LOWERED = [
-    Lowered("usage.repair:MAX_ROWS", 3, RECOUNT, status=413, ask=lambda _: REPAIR),
+    Lowered("usage.recounts.repair:MAX_ROWS", 3, RECOUNT, status=413, ask=lambda _: REPAIR),
     Lowered("meters.rules:MAX_METERS", 5, V1, where=["meters.store"]),
     Lowered("meters.rules:MAX_METERS", 5, V3, where=["meters.store"]),
     Lowered("meters.rules:MAX_METERS", 5, ZUPLO, where=["meters.store"]),
-    Lowered("usage.query:MAX_SUBJECTS", 2, QUERY, status=413, where=["usage.service"], ask=_by_subject),
-    Lowered("usage.summation:MAX_ROWS", 2, QUERY, status=413, ask=_by_subject),
-    Lowered("usage.edges:MAX_EDGE_EVENTS", 3, QUERY, status=413, ask=_cut),
-    Lowered("usage.subjects:MAX_LISTED", 2, "GET /api/v1/meters/{meterIdOrSlug}/subjects", status=413),
+    Lowered("usage.queries.query:MAX_SUBJECTS", 2, QUERY, status=413, where=["usage.queries.service"], ask=_by_subject),
+    Lowered("usage.queries.summation:MAX_ROWS", 2, QUERY, status=413, ask=_by_subject),
+    Lowered("usage.queries.edges:MAX_EDGE_EVENTS", 3, QUERY, status=413, ask=_cut),
+    Lowered("usage.subjects.service:MAX_LISTED", 2, "GET /api/v1/meters/{meterIdOrSlug}/subjects", status=413),
     Lowered(
         "corrections.service:MAX_UNDER_WAY",
         2,

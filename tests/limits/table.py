@@ -78,8 +78,10 @@ METERS = (
 )
 
 QUERIES = (
-    Limit("subjects named; customers; group keys; values of a filter", "usage.query:MAX_ENTRIES", 400),
-    Limit("subjects of all customers named", "usage.query:MAX_SUBJECTS", "400; 413 where a grouping finds more"),
+    Limit("subjects named; customers; group keys; values of a filter", "usage.queries.query:MAX_ENTRIES", 400),
+    Limit(
+        "subjects of all customers named", "usage.queries.query:MAX_SUBJECTS", "400; 413 where a grouping finds more"
+    ),
     Limit("dimensions that v3 filters by", "dialects.openmeter_v3.query:MAX_FILTERS", 400),
     Limit("levels of `$and`, `$or` in a filter", "filters:MAX_DEPTH", 400),
     Limit("an operand of a filter", "filters:MAX_CHARACTERS", 400, CHARACTERS),
@@ -90,11 +92,11 @@ QUERIES = (
     Limit("conditions in v3's query string", "dialects.openmeter_v3.filters:MAX_FILTERS", 400),
     Limit("operands of one of them", "dialects.openmeter_v3.filters:MAX_FILTER_ITEMS", 400),
     Limit("name of a time zone", "usage.windows:MAX_ZONE_CHARACTERS", 400, CHARACTERS),
-    Limit("rows of an answer: windows times groups", "usage.summation:MAX_ROWS", 413),
-    Limit("pages of 1 MB read, beyond each partition's first", "usage.budget:MAX_PAGES", 413),
-    Limit("attributes of rows read", "usage.budget:MAX_ATTRIBUTES", 413),
-    Limit("stored events in the minutes that `from` and `to` cut", "usage.edges:MAX_EDGE_EVENTS", 413),
-    Limit("subjects of a meter that are listed", "usage.subjects:MAX_LISTED", 413),
+    Limit("rows of an answer: windows times groups", "usage.queries.summation:MAX_ROWS", 413),
+    Limit("pages of 1 MB read, beyond each partition's first", "usage.rows.budget:MAX_PAGES", 413),
+    Limit("attributes of rows read", "usage.rows.budget:MAX_ATTRIBUTES", 413),
+    Limit("stored events in the minutes that `from` and `to` cut", "usage.queries.edges:MAX_EDGE_EVENTS", 413),
+    Limit("subjects of a meter that are listed", "usage.subjects.service:MAX_LISTED", 413),
     Limit("age of `from`, for group values", "dialects.openmeter_v1.usage_lists:MAX_AGE_DAYS", 400, "days"),
     Limit("range of group values", "dialects.openmeter_v1.usage_lists:MAX_DAYS", 400, "days"),
     Limit("age of `from`, for v1's list of events", "dialects.openmeter_v1.listing:MAX_AGE_US", 400, show=as_days),
@@ -133,10 +135,10 @@ CORRECTIONS = (
     Limit("voids under way, for another filter", "corrections.service:MAX_UNDER_WAY", 409),
     Limit("times that one event is voided or brought back", "events.marked:MAX_TOGGLES", "told as `over_limit`"),
     Limit("events that a dry run reads", "corrections.preview:MAX_READ", "told as `truncated`"),
-    Limit("events that a recount reads", "usage.recount:MAX_EVENTS", 413),
-    Limit("rows that a repair compares", "usage.repair:MAX_ROWS", 413),
-    Limit("rows that a repair restores", "usage.repair:MAX_REPAIRED", "ask again"),
-    Limit("groups that differ and are named", "usage.repair:MAX_GROUPS", "told as `truncated`"),
+    Limit("events that a recount reads", "usage.recounts.recount:MAX_EVENTS", 413),
+    Limit("rows that a repair compares", "usage.recounts.repair:MAX_ROWS", 413),
+    Limit("rows that a repair restores", "usage.recounts.repair:MAX_REPAIRED", "ask again"),
+    Limit("groups that differ and are named", "usage.recounts.repair:MAX_GROUPS", "told as `truncated`"),
 )
 
 CUSTOMERS = (
@@ -331,11 +333,11 @@ INTERNAL = {
     "rebuild.worker:MAX_FAULTS": "of a background job",
     "runtime.retries:BACKOFF_MAX_S": "a pause between calls of DynamoDB",
     "subjects.store:MAX_PAGES": "reads for one page of subjects; a cursor goes on",
-    "usage.definitions:MAX_WORKSPACES": "workspaces whose meters a process remembers",
-    "usage.quarantine:MAX_PAGE": "of an operator's command",
-    "usage.quarantine:MAX_REASON_CHARACTERS": "of a quarantined record",
-    "usage.quarantine:MAX_RECORD_CHARACTERS": "of a quarantined record",
-    "usage.row:MAX_SUBJECT_BYTES": "a row's key, far past an event's subject",
-    "usage.service:MAX_RUNS": "runs of hours that a query reads apart; more are read as one",
+    "usage.folding.definitions:MAX_WORKSPACES": "workspaces whose meters a process remembers",
+    "usage.quarantine.store:MAX_PAGE": "of an operator's command",
+    "usage.quarantine.store:MAX_REASON_CHARACTERS": "of a quarantined record",
+    "usage.quarantine.store:MAX_RECORD_CHARACTERS": "of a quarantined record",
+    "usage.rows.row:MAX_SUBJECT_BYTES": "a row's key, far past an event's subject",
+    "usage.queries.service:MAX_RUNS": "runs of hours that a query reads apart; more are read as one",
 }
 """Bounds that no caller meets, each with what it bounds."""

@@ -38,9 +38,9 @@ TESTED_ELSEWHERE = {
     "gateway.sse:MAX_EVENT_BYTES": "tests/unit/gateway/test_sse.py",
     "meters.reader:MAX_GROUP_VALUE_BYTES": "tests/unit/meters/test_reader.py",
     "meters.reader:MAX_UNIQUE_BYTES": "tests/unit/usage/test_aggregations.py",
-    "usage.budget:MAX_ATTRIBUTES": "tests/unit/usage/test_query_limits.py",
-    "usage.budget:MAX_PAGES": "tests/unit/usage/test_query_limits.py",
-    "usage.recount:MAX_EVENTS": "tests/unit/usage/test_recount.py",
+    "usage.rows.budget:MAX_ATTRIBUTES": "tests/unit/usage/test_query_limits.py",
+    "usage.rows.budget:MAX_PAGES": "tests/unit/usage/test_query_limits.py",
+    "usage.recounts.recount:MAX_EVENTS": "tests/unit/usage/test_recount.py",
     "usage.windows:MAX_ZONE_CHARACTERS": _HERE,
 }
 
@@ -50,7 +50,7 @@ NOT_TESTED = {
     "gateway.expression.dates:MAX_DATE_CHARACTERS": "what is no date by then has no other form either",
     "gateway.expression.limits:MAX_DIGITS": "rounds, refuses nothing",
     "gateway.pattern:MAX_PATTERN_MEMORY_BYTES": "the instructions' limit comes first",
-    "usage.repair:MAX_GROUPS": "cuts a list of what differs",
-    "usage.repair:MAX_REPAIRED": "asking again repairs the rest",
+    "usage.recounts.repair:MAX_GROUPS": "cuts a list of what differs",
+    "usage.recounts.repair:MAX_REPAIRED": "asking again repairs the rest",
 }
 """Limits that no test stands at, each with what makes that bearable."""

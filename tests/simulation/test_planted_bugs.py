@@ -22,10 +22,11 @@ from dynameter.events import store as event_store
 from dynameter.events.event import Event
 from dynameter.events.store import EventStore
 from dynameter.meters import quantity
-from dynameter.usage import additive, aggregator
-from dynameter.usage.fold import Counting, Folded
-from dynameter.usage.fold import fold as _fold
-from dynameter.usage.rows import RowTable
+from dynameter.usage.folding import aggregator
+from dynameter.usage.folding.fold import Counting, Folded
+from dynameter.usage.folding.fold import fold as _fold
+from dynameter.usage.rows import additive
+from dynameter.usage.rows.writing import RowTable
 from dynameter.workspaces import workspace_key
 from tests.simulation.history import run
 from tests.simulation.steps import random_steps

@@ -15,8 +15,8 @@ from dynameter.events.store import encode_item
 from dynameter.meters.store import MeterStore
 from dynameter.runtime.catalog import key
 from dynameter.runtime.settings import Settings
-from dynameter.usage.fold import fold
-from dynameter.usage.store import UsageStore
+from dynameter.usage.folding.fold import fold
+from dynameter.usage.rows.store import UsageStore
 from tests.conftest import ManualClock
 from tests.unit.usage.builders import SHARD, define, make_event, make_record
 

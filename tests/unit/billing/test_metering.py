@@ -12,7 +12,7 @@ from dynameter.billing.features.feature import Feature, compile_filters
 from dynameter.billing.metering import BillingUsage
 from dynameter.errors import Unavailable
 from dynameter.meters.meter import Aggregation, Generation, Meter
-from dynameter.usage.query import UsageAnswer, UsageQuery, UsageRow
+from dynameter.usage.queries.query import UsageAnswer, UsageQuery, UsageRow
 from tests.conftest import WORKSPACE
 
 CUSTOMER = Customer(WORKSPACE, "C", "acme-inc", "Acme Inc", 0, 0, ("bot-1", "bot-2"))

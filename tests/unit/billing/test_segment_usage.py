@@ -17,9 +17,9 @@ from dynameter.billing.features.feature import Feature, compile_filters
 from dynameter.errors import TooLarge
 from dynameter.events.event import Event
 from dynameter.meters.meter import Aggregation, Meter
-from dynameter.usage.edges import EdgeReader
-from dynameter.usage.fold import fold
-from dynameter.usage.store import UsageStore
+from dynameter.usage.folding.fold import fold
+from dynameter.usage.queries.edges import EdgeReader
+from dynameter.usage.rows.store import UsageStore
 from tests.conftest import WORKSPACE, ManualClock
 from tests.unit.usage.builders import NOON, SHARD, define, make_event, make_meter, make_record
 from tests.unit.usage.fake_history import FakeHistory
@@ -178,7 +178,7 @@ def test_a_cut_minute_whose_events_have_expired_counts_at_its_end() -> None:
 
 
 def test_a_minute_with_too_many_events_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dynameter.usage.edges.MAX_EDGE_EVENTS", 1)
+    monkeypatch.setattr("dynameter.usage.queries.edges.MAX_EDGE_EVENTS", 1)
     world = World(make_meter(), [used(1, NOON + 1), used(2, NOON + 2)])
 
     with pytest.raises(TooLarge) as raised:

@@ -12,12 +12,12 @@ from dynameter.cost.figures import MEASURED
 from dynameter.events.event import Event
 from dynameter.events.store import encode_item, size_of
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.additive import fold_cells
-from dynameter.usage.cells import EXTREME, Extreme, Moment
-from dynameter.usage.delta import Contribution
-from dynameter.usage.extremes import ExtremeRow, write_extremes
-from dynameter.usage.row import RowKey, Series, groups_text, item_key, sequence_text, watermark, watermark_name
-from dynameter.usage.store import LISTED_SUBJECTS
+from dynameter.usage.rows.additive import fold_cells
+from dynameter.usage.rows.cells import EXTREME, Extreme, Moment
+from dynameter.usage.rows.delta import Contribution
+from dynameter.usage.rows.extremes import ExtremeRow, write_extremes
+from dynameter.usage.rows.row import RowKey, Series, groups_text, item_key, sequence_text, watermark, watermark_name
+from dynameter.usage.rows.store import LISTED_SUBJECTS
 from local.template import Template
 from tests.conftest import WORKSPACE
 

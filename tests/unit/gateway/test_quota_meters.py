@@ -14,7 +14,7 @@ from dynameter.gateway.quotas.meters import SETTLED_USAGE_LIFE_US, LiveUsage, Qu
 from dynameter.gateway.usage import QUOTA_METERS, REQUESTS_METER, UNITS_METER
 from dynameter.meters.meter import Generation, Meter, MeterDraft
 from dynameter.rfc3339 import parse
-from dynameter.usage.query import UsageAnswer, UsageQuery, UsageRow
+from dynameter.usage.queries.query import UsageAnswer, UsageQuery, UsageRow
 from dynameter.usage.windows import Window
 from tests.conftest import WORKSPACE, ManualClock
 

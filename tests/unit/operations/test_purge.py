@@ -16,7 +16,7 @@ from dynameter.meters.store import MeterStore
 from dynameter.operations.purge import main
 from dynameter.operations.unread_rows import GRACE_S, is_dropped
 from dynameter.runtime.settings import Settings
-from dynameter.usage.row import RowKey, Series, item_key, read_series, subject_sort_key, subjects_key
+from dynameter.usage.rows.row import RowKey, Series, item_key, read_series, subject_sort_key, subjects_key
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE, ManualClock
 from tests.unit.usage.builders import make_meter
 

@@ -17,8 +17,8 @@ from dynameter.operations.redrive import Clients, main
 from dynameter.rebuild.job import Job, JobKey, JobState
 from dynameter.rebuild.store import JobStore
 from dynameter.runtime.settings import Settings
-from dynameter.usage.quarantine import QuarantineStore
-from dynameter.usage.stream import Unreadable
+from dynameter.usage.folding.stream import Unreadable
+from dynameter.usage.quarantine.store import QuarantineStore
 from tests.conftest import WORKSPACE, ManualClock
 from tests.unit.rebuild.quarantine_world import QuarantineWorld
 from tests.unit.usage.builders import NOON, SHARD, make_event, make_meter, stream_event

@@ -19,11 +19,11 @@ from dynameter.meters.store import MeterStore
 from dynameter.rebuild.job import redrive_job
 from dynameter.rebuild.store import JobStore
 from dynameter.runtime.settings import Settings
-from dynameter.usage.quarantine import QuarantineStore
-from dynameter.usage.quarantined import Quarantined
-from dynameter.usage.query import UsageQuery
-from dynameter.usage.service import UsageService
-from dynameter.usage.store import UsageStore
+from dynameter.usage.quarantine.record import Quarantined
+from dynameter.usage.quarantine.store import QuarantineStore
+from dynameter.usage.queries.query import UsageQuery
+from dynameter.usage.queries.service import UsageService
+from dynameter.usage.rows.store import UsageStore
 from tests.conftest import LambdaContext, ManualClock, load_function
 from tests.unit.usage.builders import SHARD, stream_event, stream_record
 

@@ -12,9 +12,9 @@ import pytest
 from dynameter.clock import HOUR_US
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.runtime.settings import Settings
-from dynameter.usage.quarantine import QuarantineStore
-from dynameter.usage.row import RowKey
-from dynameter.usage.stream import Unreadable
+from dynameter.usage.folding.stream import Unreadable
+from dynameter.usage.quarantine.store import QuarantineStore
+from dynameter.usage.rows.row import RowKey
 from tests.conftest import ManualClock
 from tests.unit.rebuild.quarantine_world import QuarantineWorld
 from tests.unit.usage.builders import NOON, OTHER_SHARD, SHARD, make_event, make_meter, series_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynameter.usage.row import RowKey, Series, item_key
+from dynameter.usage.rows.row import RowKey, Series, item_key
 from local.shard import Delivery
 from local.template import Template
 from tests.conftest import WORKSPACE

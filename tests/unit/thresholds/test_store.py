@@ -18,7 +18,7 @@ from dynameter.dialects.openmeter_v1.notifications import webhook_body
 from dynameter.errors import TooLarge
 from dynameter.runtime.catalog import Catalog, key
 from dynameter.runtime.settings import Settings
-from dynameter.usage.row import RowKey, Series, item_key
+from dynameter.usage.rows.row import RowKey, Series, item_key
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE, LambdaContext, load_function
 from tests.unit.thresholds.conftest import CHANNEL_ID, FEATURE, NOW_US, crossing, rule, threshold
 

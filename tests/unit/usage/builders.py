@@ -12,8 +12,8 @@ from dynameter.events.event import Event
 from dynameter.events.store import encode_item
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.meters.reader import compile_reader
-from dynameter.usage.fold import Counting, Definitions, Record, insertion
-from dynameter.usage.row import Series, sequence_text
+from dynameter.usage.folding.fold import Counting, Definitions, Record, insertion
+from dynameter.usage.rows.row import Series, sequence_text
 from tests.conftest import WORKSPACE
 
 SHARD = "shardId-00000001768384800000-0a1b2c3d"

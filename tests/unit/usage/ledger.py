@@ -17,12 +17,12 @@ from dynameter.events.stored import StoredEvent
 from dynameter.meters.meter import Aggregation, Meter
 from dynameter.meters.reader import compile_reader
 from dynameter.meters.reading import Reading
-from dynameter.usage.budget import ReadBudget
-from dynameter.usage.cells import Cell, answer, cell_of, combine, is_counted, moment_of
-from dynameter.usage.epoch import Finish
-from dynameter.usage.fold import fold_history
-from dynameter.usage.row import LAST_HOUR, PENDING, HourSpan, RowKey, Series
-from dynameter.usage.store import UsageStore
+from dynameter.usage.folding.fold import fold_history
+from dynameter.usage.rows.budget import ReadBudget
+from dynameter.usage.rows.cells import Cell, answer, cell_of, combine, is_counted, moment_of
+from dynameter.usage.rows.epoch import Finish
+from dynameter.usage.rows.row import LAST_HOUR, PENDING, HourSpan, RowKey, Series
+from dynameter.usage.rows.store import UsageStore
 from tests.unit.usage.builders import OTHER_SHARD, SHARD, make_event, stream_record
 from tests.unit.usage.world import Crash, RecomputeJob, World
 

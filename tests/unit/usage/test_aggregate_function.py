@@ -16,11 +16,11 @@ from dynameter.errors import Unavailable
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.meters.store import MeterStore
 from dynameter.runtime.settings import Settings
-from dynameter.usage.quarantine import PARTITION
-from dynameter.usage.query import UsageQuery
-from dynameter.usage.service import UsageService
-from dynameter.usage.store import UsageStore
-from dynameter.usage.stream import MissingShard
+from dynameter.usage.folding.stream import MissingShard
+from dynameter.usage.quarantine.store import PARTITION
+from dynameter.usage.queries.query import UsageQuery
+from dynameter.usage.queries.service import UsageService
+from dynameter.usage.rows.store import UsageStore
 from local.template import ROOT
 from tests.conftest import OTHER_WORKSPACE, LambdaContext, load_function
 from tests.unit.usage.builders import NOON, make_event, make_meter, stream_event, stream_record

@@ -11,10 +11,10 @@ from dynameter.clock import MICROSECONDS
 from dynameter.events.event import Event
 from dynameter.meters.meter import Aggregation, Meter
 from dynameter.meters.reader import MAX_UNIQUE_BYTES
-from dynameter.usage.budget import ReadBudget
-from dynameter.usage.cells import answer, combine, is_counted
-from dynameter.usage.row import HourRow
-from dynameter.usage.store import UsageStore
+from dynameter.usage.rows.budget import ReadBudget
+from dynameter.usage.rows.cells import answer, combine, is_counted
+from dynameter.usage.rows.row import HourRow
+from dynameter.usage.rows.store import UsageStore
 from tests.unit.usage.builders import NOON, OTHER_SHARD, make_event, make_meter, series_of
 from tests.unit.usage.ledger import EVERY_HOUR
 from tests.unit.usage.world import World

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dynameter.clock import HOUR_US, MINUTE_US
 from dynameter.meters.meter import Aggregation, Generation
-from dynameter.usage.row import RowKey
+from dynameter.usage.rows.row import RowKey
 from tests.unit.usage.builders import NOON, OTHER_SHARD, SHARD, make_meter, series_of
 from tests.unit.usage.ledger import SKEW_US, Ledger
 

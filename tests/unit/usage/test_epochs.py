@@ -11,11 +11,11 @@ import pytest
 from dynameter.clock import HOUR_US, MINUTE_US
 from dynameter.events.store import size_of, write_units
 from dynameter.meters.meter import Aggregation, Generation
-from dynameter.usage.budget import ReadBudget
-from dynameter.usage.cells import answer, combine
-from dynameter.usage.epoch import Finish
-from dynameter.usage.row import HourSpan, RowKey
-from dynameter.usage.store import UsageStore
+from dynameter.usage.rows.budget import ReadBudget
+from dynameter.usage.rows.cells import answer, combine
+from dynameter.usage.rows.epoch import Finish
+from dynameter.usage.rows.row import HourSpan, RowKey
+from dynameter.usage.rows.store import UsageStore
 from tests.unit.usage.builders import NOON, make_event, make_meter, series_of
 from tests.unit.usage.ledger import Ledger
 from tests.unit.usage.world import Crash, RecomputeJob, World

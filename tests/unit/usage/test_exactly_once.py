@@ -14,10 +14,10 @@ from dynameter.clock import HOUR_US, MINUTE_US
 from dynameter.errors import Unavailable
 from dynameter.events.event import Event
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.query import UsageQuery
-from dynameter.usage.row import watermark_name
-from dynameter.usage.service import UsageService
-from dynameter.usage.store import UsageStore
+from dynameter.usage.queries.query import UsageQuery
+from dynameter.usage.queries.service import UsageService
+from dynameter.usage.rows.row import watermark_name
+from dynameter.usage.rows.store import UsageStore
 from dynameter.usage.windows import WindowSize
 from tests.unit.usage.builders import (
     NOON,

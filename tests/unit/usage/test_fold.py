@@ -12,9 +12,9 @@ from dynameter.events.stored import StoredEvent
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.meters.reader import compile_reader
 from dynameter.meters.reading import Reading, Skip
-from dynameter.usage.definitions import MAX_WORKSPACES, DefinitionCache
-from dynameter.usage.fold import Counting, fold, fold_history
-from dynameter.usage.row import RowKey
+from dynameter.usage.folding.definitions import MAX_WORKSPACES, DefinitionCache
+from dynameter.usage.folding.fold import Counting, fold, fold_history
+from dynameter.usage.rows.row import RowKey
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE
 from tests.unit.usage.builders import NOON, define, make_event, make_meter, make_record, series_of
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.quarantine import PARTITION
+from dynameter.usage.quarantine.store import PARTITION
 from tests.unit.usage.builders import SHARD, make_event, make_meter, stream_event, stream_record
 from tests.unit.usage.fake_table import Item
 from tests.unit.usage.world import World

@@ -11,9 +11,9 @@ import pytest
 from dynameter.clock import HOUR_US
 from dynameter.errors import NotSupported, TooLarge
 from dynameter.meters.meter import Aggregation
-from dynameter.usage import edges
-from dynameter.usage.query import UsageQuery, cut
-from dynameter.usage.service import UsageService
+from dynameter.usage.queries import edges
+from dynameter.usage.queries.query import UsageQuery, cut
+from dynameter.usage.queries.service import UsageService
 from dynameter.usage.windows import Window, WindowSize
 from tests.unit.usage.builders import NOON, instant, make_event, make_meter
 from tests.unit.usage.query_api import Api

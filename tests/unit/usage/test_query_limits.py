@@ -8,8 +8,9 @@ import pytest
 
 from dynameter.clock import HOUR_US, MINUTE_US
 from dynameter.errors import TooLarge
-from dynameter.usage import budget, service, summation
-from dynameter.usage.row import HOUR_ATTRIBUTES
+from dynameter.usage.queries import service, summation
+from dynameter.usage.rows import budget
+from dynameter.usage.rows.row import HOUR_ATTRIBUTES
 from dynameter.usage.windows import WindowSize
 from tests.unit.usage.builders import NOON, instant
 from tests.unit.usage.usage_in_memory import Usage, among, event

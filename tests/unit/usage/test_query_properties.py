@@ -20,7 +20,7 @@ from dynameter.clock import HOUR_US
 from dynameter.events.event import Event
 from dynameter.meters.meter import Aggregation
 from dynameter.meters.quantity import divide
-from dynameter.usage.query import UsageAnswer
+from dynameter.usage.queries.query import UsageAnswer
 from dynameter.usage.windows import Calendar, WindowSize, load_zone
 from tests.unit.usage.builders import instant, make_event, make_meter
 from tests.unit.usage.query_api import METER, Api

@@ -10,13 +10,13 @@ from dynameter.events.history import EventHistory
 from dynameter.events.store import encode_item
 from dynameter.meters.meter import Aggregation
 from dynameter.runtime.settings import Settings
-from dynameter.usage.edges import EdgeReader
-from dynameter.usage.fold import fold
-from dynameter.usage.presence import PresenceStore
-from dynameter.usage.query import UsageQuery
-from dynameter.usage.service import UsageService
-from dynameter.usage.store import UsageStore
-from dynameter.usage.subjects import UsedSubjects
+from dynameter.usage.folding.fold import fold
+from dynameter.usage.queries.edges import EdgeReader
+from dynameter.usage.queries.query import UsageQuery
+from dynameter.usage.queries.service import UsageService
+from dynameter.usage.rows.store import UsageStore
+from dynameter.usage.subjects.service import UsedSubjects
+from dynameter.usage.subjects.store import PresenceStore
 from tests.conftest import ManualClock
 from tests.unit.usage.builders import NOON, SHARD, define, make_event, make_meter, make_record
 

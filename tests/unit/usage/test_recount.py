@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dynameter.usage.row import RowKey, Series, groups_text, item_key
+from dynameter.usage.rows.row import RowKey, Series, groups_text, item_key
 from tests.unit.corrections.desk import Customer, Desk, open_desk
 from tests.unit.usage.builders import instant
 

@@ -10,7 +10,7 @@ import pytest
 from dynameter.clock import HOUR_US
 from dynameter.errors import InvalidInput
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.repair import RecountQuestion, RecountService
+from dynameter.usage.recounts.repair import RecountQuestion, RecountService
 from tests.conftest import ManualClock
 from tests.unit.usage.builders import make_meter
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from dynameter.clock import HOUR_US, from_datetime, to_datetime
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.additive import fold_cells
-from dynameter.usage.cells import Cells, answer
-from dynameter.usage.delta import Contribution
-from dynameter.usage.row import (
+from dynameter.usage.rows.additive import fold_cells
+from dynameter.usage.rows.cells import Cells, answer
+from dynameter.usage.rows.delta import Contribution
+from dynameter.usage.rows.row import (
     HourSpan,
     Series,
     marked_at_s,

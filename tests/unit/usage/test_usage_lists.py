@@ -9,7 +9,7 @@ import pytest
 from dynameter.clock import HOUR_US, MINUTE_US
 from dynameter.errors import TooLarge
 from dynameter.meters.meter import Aggregation, Generation
-from dynameter.usage import subjects
+from dynameter.usage.subjects import service
 from tests.conftest import OTHER_WORKSPACE, WORKSPACE
 from tests.unit.usage.builders import NOON, instant, make_event, make_meter
 from tests.unit.usage.query_api import METER, PATH, SUBJECTS, VALUES, Api, read_pairs
@@ -89,7 +89,7 @@ def test_a_row_that_was_emptied_is_passed_over() -> None:
 
 
 def test_more_subjects_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subjects, "MAX_LISTED", 2)
+    monkeypatch.setattr(service, "MAX_LISTED", 2)
     usage = Usage().add(*(event(1, "2026-01-14T10:00:00Z", subject) for subject in "abc"))
 
     with pytest.raises(TooLarge, match="shorter"):

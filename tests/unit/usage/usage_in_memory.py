@@ -11,13 +11,13 @@ from dynameter.errors import InvalidInput
 from dynameter.events.event import Event
 from dynameter.filters import Filter, Operator, condition
 from dynameter.meters.meter import Meter
-from dynameter.usage.edges import EdgeReader
-from dynameter.usage.fold import fold
-from dynameter.usage.presence import PresenceStore
-from dynameter.usage.query import UsageAnswer, UsageQuery
-from dynameter.usage.service import UsageService
-from dynameter.usage.store import UsageStore
-from dynameter.usage.subjects import UsedSubjects
+from dynameter.usage.folding.fold import fold
+from dynameter.usage.queries.edges import EdgeReader
+from dynameter.usage.queries.query import UsageAnswer, UsageQuery
+from dynameter.usage.queries.service import UsageService
+from dynameter.usage.rows.store import UsageStore
+from dynameter.usage.subjects.service import UsedSubjects
+from dynameter.usage.subjects.store import PresenceStore
 from tests.conftest import ManualClock
 from tests.unit.usage.builders import NOON, SHARD, define, instant, make_event, make_meter, make_record
 from tests.unit.usage.fake_history import FakeHistory

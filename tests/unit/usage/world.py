@@ -10,14 +10,14 @@ from dynameter.events.event import Event
 from dynameter.events.store import decode_item
 from dynameter.meters.meter import Meter
 from dynameter.meters.reader import compile_reader
-from dynameter.usage.aggregator import Aggregator
-from dynameter.usage.definitions import DefinitionCache
-from dynameter.usage.epoch import RecomputeJobs
-from dynameter.usage.quarantine import QuarantineStore
-from dynameter.usage.query import UsageAnswer, UsageQuery
-from dynameter.usage.row import RowKey, Series
-from dynameter.usage.service import UsageService
-from dynameter.usage.store import UsageStore
+from dynameter.usage.folding.aggregator import Aggregator
+from dynameter.usage.folding.definitions import DefinitionCache
+from dynameter.usage.quarantine.store import QuarantineStore
+from dynameter.usage.queries.query import UsageAnswer, UsageQuery
+from dynameter.usage.queries.service import UsageService
+from dynameter.usage.rows.epoch import RecomputeJobs
+from dynameter.usage.rows.row import RowKey, Series
+from dynameter.usage.rows.store import UsageStore
 from tests.conftest import ManualClock
 from tests.unit.usage.builders import NOON, SHARD, make_meter, stream_event, stream_record
 from tests.unit.usage.fake_table import FakeTable

@@ -11,7 +11,7 @@ from dynameter.billing.features.feature import Feature
 from dynameter.errors import Unavailable
 from dynameter.filters import Filter, Operator, condition
 from dynameter.meters.meter import Aggregation, Meter
-from dynameter.usage.query import UsageAnswer, UsageQuery
+from dynameter.usage.queries.query import UsageAnswer, UsageQuery
 
 SOURCE_PATH = "$.metering_source"
 """Where Amigo's events say whether they are production or simulation."""
@@ -29,7 +29,7 @@ class Meters(Protocol):
 
 
 class Usage(Protocol):
-    """What is needed of ``dynameter.usage.service.UsageService``."""
+    """What is needed of ``dynameter.usage.queries.service.UsageService``."""
 
     def query(self, meter: Meter, query: UsageQuery) -> UsageAnswer:
         """Answer from usage rows, ends inside a minute exactly."""

@@ -39,9 +39,9 @@ from dynameter.runtime.catalog import Catalog
 from dynameter.runtime.retries import pause
 from dynameter.runtime.settings import Settings
 from dynameter.subjects.store import SubjectStore
-from dynameter.usage.edges import EdgeReader
-from dynameter.usage.service import UsageService
-from dynameter.usage.store import UsageStore
+from dynameter.usage.queries.edges import EdgeReader
+from dynameter.usage.queries.service import UsageService
+from dynameter.usage.rows.store import UsageStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -14,7 +14,7 @@ from dynameter.events.event import Event
 from dynameter.events.marked import MAX_TOGGLES
 from dynameter.events.stored import StoredEvent
 from dynameter.meters.meter import Meter
-from dynameter.usage.recount import Comparison, RawReader, Recount, compare
+from dynameter.usage.recounts.recount import Comparison, RawReader, Recount, compare
 from dynameter.usage.windows import Window
 
 MAX_READ = 50_000

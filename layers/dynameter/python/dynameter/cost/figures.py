@@ -22,7 +22,7 @@ class Figures:
     event_overhead_bytes: int = 100
     """What DynamoDB adds to each stored item, in the table and again in the index (DynamoDB guide, "Storage")."""
 
-    # ---- usage rows: sizes of the item form in usage/row.py, held against it by a test
+    # ---- usage rows: sizes of the item form in usage/rows/row.py, held against it by a test
     row_base_bytes: int = 95
     """A row's key, for a subject of 12 characters."""
     row_groups_bytes: int = 60
@@ -44,7 +44,7 @@ class Figures:
     )
     """A minute's cell: count; and sum in two numbers (some values with a fraction), value kept, or value and moment."""
     listed_subjects: int = 50_000
-    """Entries of the lists that one process of aggregate remembers to have written (usage/store.py)."""
+    """Entries of the lists that one process of aggregate remembers to have written (usage/rows/store.py)."""
 
     # ---- processor time, milliseconds: `make bench`, the table "Figures" of docs/performance.md
     emit_request_ms: Decimal = Decimal("0.77")

@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal, localcontext
 
 from dynameter.cost.figures import Figures
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.cells import EXTREME
+from dynameter.usage.rows.cells import EXTREME
 
 WRITE_UNIT_BYTES = 1_024
 READ_UNIT_BYTES = 4_096

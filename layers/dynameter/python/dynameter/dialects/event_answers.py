@@ -17,7 +17,7 @@ from dynameter.events.event import Event
 from dynameter.events.listing import InvalidCursor, ListingQuery, Order, Place
 from dynameter.filters import Every, Operator, condition
 from dynameter.http.message import Request
-from dynameter.usage.query import MAX_ENTRIES, MAX_SUBJECTS
+from dynameter.usage.queries.query import MAX_ENTRIES, MAX_SUBJECTS
 
 INCLUDE_VOIDED = "includeVoided"
 """The parameter by which voided events are listed too, marked ``"voided":true``; it is this service's own."""

@@ -17,7 +17,7 @@ from dynameter.http.message import Request, Response
 from dynameter.meters.meter import Meter
 from dynameter.meters.quantity import render_text
 from dynameter.meters.service import MeterService
-from dynameter.usage.query import CUSTOMER, MAX_ENTRIES, SUBJECT, UsageAnswer
+from dynameter.usage.queries.query import CUSTOMER, MAX_ENTRIES, SUBJECT, UsageAnswer
 from dynameter.usage.windows import load_zone, render_in_zone
 
 MAX_ANSWER_BYTES = 5_500_000

@@ -14,8 +14,8 @@ from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.meters.path import InvalidPath
 from dynameter.meters.reader import compile_reader
 from dynameter.meters.reading import Reading, Skip
-from dynameter.usage.fold import Counting
-from dynameter.usage.row import Series
+from dynameter.usage.folding.fold import Counting
+from dynameter.usage.rows.row import Series
 
 VOIDED = "the event is voided"
 

@@ -24,8 +24,8 @@ from dynameter.operations.stack import connect_tables, read_outputs
 from dynameter.rebuild.job import JobState, redrive_job
 from dynameter.rebuild.store import JobStore, read_job
 from dynameter.rebuild.worker import read_trigger
-from dynameter.usage.failed_batches import FailedBatch, NoBatch, read_failed_batch
-from dynameter.usage.quarantine import QuarantineStore
+from dynameter.usage.folding.failed_batches import FailedBatch, NoBatch, read_failed_batch
+from dynameter.usage.quarantine.store import QuarantineStore
 
 USAGE, CATALOG, BUCKET = "UsageTable", "CatalogTable", "FailedBatches"
 """The stack's outputs that are needed."""

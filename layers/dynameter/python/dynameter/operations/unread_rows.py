@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 from dynameter.meters.meter import Meter
-from dynameter.usage.row import Series, read_series
+from dynameter.usage.rows.row import Series, read_series
 
 GRACE_S = 20 * 60
 """Lambda ends every invocation after 15 minutes."""

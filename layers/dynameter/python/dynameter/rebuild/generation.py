@@ -22,8 +22,8 @@ from dynameter.meters.generations import is_settled, with_complete
 from dynameter.meters.meter import Generation, Meter
 from dynameter.rebuild.job import Handler, Job, JobKey, JobState, Progress
 from dynameter.rfc3339 import LATEST_US
-from dynameter.usage.delta import Deltas
-from dynameter.usage.fold import Fault, fold_history
+from dynameter.usage.folding.fold import Fault, fold_history
+from dynameter.usage.rows.delta import Deltas
 
 BUCKETS = 16
 """Slices of a rebuild: the buckets of ``dynameter.events.history``."""
@@ -70,7 +70,7 @@ class History(Protocol):
 
 
 class Rows(Protocol):
-    """What is needed of ``dynameter.usage.store.UsageStore``."""
+    """What is needed of ``dynameter.usage.rows.store.UsageStore``."""
 
     def apply(self, shard: str, rows: Deltas, now_us: int) -> None:
         """Add each contribution to its row unless the row has it."""

@@ -13,10 +13,10 @@ from dynameter.clock import HOUR_US, MINUTE_US, Clock
 from dynameter.events.stored import HistoryPage
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.rebuild.job import DoneJobs, Handler, Job, Progress
-from dynameter.usage.delta import Contribution
-from dynameter.usage.epoch import Finish
-from dynameter.usage.fold import fold_history
-from dynameter.usage.row import RowKey, Series
+from dynameter.usage.folding.fold import fold_history
+from dynameter.usage.rows.delta import Contribution
+from dynameter.usage.rows.epoch import Finish
+from dynameter.usage.rows.row import RowKey, Series
 
 PATIENCE_US = 10 * MINUTE_US
 """How long a row may take to get into the epoch that its job is for; a writer that slow is dead."""
@@ -42,7 +42,7 @@ class History(Protocol):
 
 
 class Rows(Protocol):
-    """What is needed of ``dynameter.usage.store.UsageStore``."""
+    """What is needed of ``dynameter.usage.rows.store.UsageStore``."""
 
     def finish_epoch(
         self, row: RowKey, aggregation: Aggregation, epoch_us: int, recomputed: Sequence[Contribution], now_us: int

@@ -3,7 +3,7 @@
 The stream has passed these records, so folding them again is no way: the watermarks would refuse them, and nobody
 knows which rows were written before the record went to quarantine. But the events table has the event itself. So for
 every row that the event counts in, in every generation of every meter of its type, an epoch is started, and the row is
-recomputed from the raw history; ``dynameter.usage.epoch`` argues why that is exact while events keep coming. Only when
+recomputed from the raw history; ``usage.rows.epoch`` argues why that is exact while events keep coming. Only when
 all its rows have their epochs, and with them their durable jobs, does the record leave the quarantine: to be killed
 anywhere before means to do the same again, which changes nothing.
 
@@ -23,17 +23,17 @@ from dynameter.events.stored import StoredEvent
 from dynameter.meters.meter import Aggregation, Meter
 from dynameter.rebuild.job import DoneJobs, Handler, Job, Progress
 from dynameter.rfc3339 import LATEST_US
-from dynameter.usage.fold import fold_history, make_record
-from dynameter.usage.quarantined import Quarantined, QuarantinePage
-from dynameter.usage.repair import LEAST_MARGIN_US
-from dynameter.usage.row import RowKey
-from dynameter.usage.stream import DecodeItem
+from dynameter.usage.folding.fold import fold_history, make_record
+from dynameter.usage.folding.stream import DecodeItem
+from dynameter.usage.quarantine.record import Quarantined, QuarantinePage
+from dynameter.usage.recounts.repair import LEAST_MARGIN_US
+from dynameter.usage.rows.row import RowKey
 
 _DAY_US = 24 * HOUR_US
 
 
 class Quarantine(Protocol):
-    """What is needed of ``dynameter.usage.quarantine.QuarantineStore``."""
+    """What is needed of ``dynameter.usage.quarantine.store.QuarantineStore``."""
 
     def page(self, after: str | None = None) -> QuarantinePage:
         """Some records after that place."""
@@ -53,7 +53,7 @@ class Meters(Protocol):
 
 
 class Rows(Protocol):
-    """What is needed of ``dynameter.usage.store.UsageStore``."""
+    """What is needed of ``dynameter.usage.rows.store.UsageStore``."""
 
     def start_epoch(self, row: RowKey, aggregation: Aggregation, epoch_us: int, now_us: int) -> int:
         """Start an epoch of the row and ask for its recompute; answers the epoch that is pending."""
@@ -79,7 +79,7 @@ class Stays(Exception):
 class Redrive(Handler):
     """What jobs of the kind ``redrive`` do.
 
-    ``settle_us`` and ``retention_days`` are those of ``dynameter.usage.repair.RecountService``, for the same reasons.
+    ``settle_us`` and ``retention_days`` are those of ``usage.recounts.repair.RecountService``, for the same reasons.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ from typing import Protocol
 from dynameter.clock import HOUR_US, Clock
 from dynameter.errors import AlreadyExists, FieldError, NotFound
 from dynameter.meters.meter import Meter
-from dynameter.usage.row import HourSpan, Series
+from dynameter.usage.rows.row import HourSpan, Series
 
 
 class Meters(Protocol):
@@ -21,7 +21,7 @@ class Meters(Protocol):
 
 
 class Rows(Protocol):
-    """What is needed of ``dynameter.usage.store.UsageStore``."""
+    """What is needed of ``dynameter.usage.rows.store.UsageStore``."""
 
     def first_hour(self, series: Series, span: HourSpan) -> int | None:
         """The first hour of the span in which the series has a row."""

@@ -70,7 +70,7 @@ class JobStore:
         hour: int,
         epoch_us: int,
     ) -> None:
-        """Have a usage row recomputed as of the epoch; durable when this returns. See ``dynameter.usage.epoch``."""
+        """Have a usage row recomputed as of the epoch; durable when this returns. See ``usage.rows.epoch``."""
         details = {
             "meter": meter_id,
             "generation": generation,

@@ -16,10 +16,10 @@ from dynameter.billing.pricing.money import WORKING
 from dynameter.clock import HOUR_US, MINUTE_US
 from dynameter.filters import Filter
 from dynameter.meters.meter import Aggregation, Meter
-from dynameter.usage.cells import Cell, cell_of, is_counted, moment_of
-from dynameter.usage.edges import CountedEvent
-from dynameter.usage.row import HourRow
-from dynameter.usage.values import Tally
+from dynameter.usage.queries.edges import CountedEvent
+from dynameter.usage.queries.values import Tally
+from dynameter.usage.rows.cells import Cell, cell_of, is_counted, moment_of
+from dynameter.usage.rows.row import HourRow
 
 _ADDITIVE = frozenset({Aggregation.SUM, Aggregation.COUNT})
 _ZERO = Decimal(0)

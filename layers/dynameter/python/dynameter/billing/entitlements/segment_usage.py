@@ -20,17 +20,17 @@ from dynameter.clock import HOUR_US, MINUTE_US, Clock
 from dynameter.deadline import carry
 from dynameter.errors import TooLarge
 from dynameter.meters.meter import Meter
-from dynameter.usage.budget import ReadBudget
-from dynameter.usage.edges import CountedEvent
-from dynameter.usage.query import UsageQuery, hours_of
-from dynameter.usage.row import HourRow, HourSpan, Series
-from dynameter.usage.service import UsageRows
+from dynameter.usage.queries.edges import CountedEvent
+from dynameter.usage.queries.query import UsageQuery, hours_of
+from dynameter.usage.queries.service import UsageRows
+from dynameter.usage.rows.budget import ReadBudget
+from dynameter.usage.rows.row import HourRow, HourSpan, Series
 from dynameter.usage.windows import Window
 
 MAX_STRETCHES = 64
 """Stretches of hours read with their minutes, and of minutes whose raw events are read, a subject."""
 STRETCHES_AT_ONCE = 4
-"""Stretches of raw events that share one limit (``usage.edges.MAX_EDGE_EVENTS``)."""
+"""Stretches of raw events that share one limit (``usage.queries.edges.MAX_EDGE_EVENTS``)."""
 WORKERS = 16
 
 _DAY_US = 24 * HOUR_US
@@ -39,7 +39,7 @@ _EXPIRING_US = HOUR_US
 
 
 class RawEdges(Protocol):
-    """What is needed of ``dynameter.usage.edges.EdgeReader``."""
+    """What is needed of ``dynameter.usage.queries.edges.EdgeReader``."""
 
     def read(self, meter: Meter, query: UsageQuery) -> list[CountedEvent]:
         """The events in the query's edges that count. Raises TooLarge."""

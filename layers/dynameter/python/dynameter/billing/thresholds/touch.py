@@ -1,4 +1,4 @@
-"""What a change of the usage table says: somebody's usage of a meter in an hour. Pure; see ``dynameter.usage.row``."""
+"""What a change of the usage table says: somebody's usage of a meter in an hour. See ``dynameter.usage.rows.row``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dynameter.usage.row import hour_of
+from dynameter.usage.rows.row import hour_of
 from dynameter.workspaces import workspace_of
 
 _PARTITION: Final = re.compile(r"([A-Za-z0-9_-]{22})\.([0-9A-HJKMNP-TV-Z]{26})\.\d+=(.*)", re.DOTALL)

@@ -24,8 +24,8 @@ from dynameter.events.rules import MAX_SUBJECT_BYTES
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.meter import Meter
 from dynameter.meters.service import MeterService
-from dynameter.usage.recount import Comparison
-from dynameter.usage.repair import RecountAnswer, RecountQuestion, RecountService
+from dynameter.usage.recounts.recount import Comparison
+from dynameter.usage.recounts.repair import RecountAnswer, RecountQuestion, RecountService
 
 
 class RecountBody(BaseModel):

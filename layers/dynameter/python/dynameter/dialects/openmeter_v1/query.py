@@ -32,8 +32,8 @@ from dynameter.filters import V1_TEXT, Filter, Operator, condition
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.quantity import render_number
 from dynameter.meters.service import MeterService
-from dynameter.usage.query import MAX_ENTRIES, UsageAnswer, UsageQuery, UsageRow
-from dynameter.usage.service import UsageService
+from dynameter.usage.queries.query import MAX_ENTRIES, UsageAnswer, UsageQuery, UsageRow
+from dynameter.usage.queries.service import UsageService
 from dynameter.usage.windows import WindowSize, load_zone, render_in_zone
 
 MAX_FILTER_CHARACTERS = 8_192

@@ -11,9 +11,9 @@ from dynameter.errors import FieldError, InvalidInput
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.meter import Meter
 from dynameter.meters.service import MeterService
-from dynameter.usage.query import UsageQuery
-from dynameter.usage.service import UsageService
-from dynameter.usage.subjects import UsedSubjects
+from dynameter.usage.queries.query import UsageQuery
+from dynameter.usage.queries.service import UsageService
+from dynameter.usage.subjects.service import UsedSubjects
 
 DEFAULT_HOURS = 24
 """How far back group values are looked for where no ``from`` says."""

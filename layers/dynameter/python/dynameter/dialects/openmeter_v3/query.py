@@ -30,8 +30,8 @@ from dynameter.filters import V3_TEXT
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.quantity import render_text
 from dynameter.meters.service import MeterService
-from dynameter.usage.query import CUSTOMER, SUBJECT, UsageAnswer, UsageQuery, UsageRow
-from dynameter.usage.service import UsageService
+from dynameter.usage.queries.query import CUSTOMER, SUBJECT, UsageAnswer, UsageQuery, UsageRow
+from dynameter.usage.queries.service import UsageService
 from dynameter.usage.windows import WindowSize, load_zone, render_in_zone
 
 MAX_FILTERS = 10

@@ -8,7 +8,7 @@ from dynameter.dialects.openmeter_v1.query import MeterQueryRequest, answer_quer
 from dynameter.dialects.usage_answers import Customers
 from dynameter.http.message import Request, Response
 from dynameter.meters.service import MeterService
-from dynameter.usage.service import UsageService
+from dynameter.usage.queries.service import UsageService
 
 
 class ZuploQueryRequest(MeterQueryRequest):

@@ -13,7 +13,7 @@ from dynameter.gateway.plan import MeterType
 from dynameter.gateway.quotas.quota import add
 from dynameter.gateway.usage import QUOTA_METERS, REQUESTS_METER, RESERVATION, UNITS_METER
 from dynameter.meters.meter import Meter, MeterDraft
-from dynameter.usage.query import UsageAnswer, UsageQuery
+from dynameter.usage.queries.query import UsageAnswer, UsageQuery
 from dynameter.usage.windows import Window
 
 SETTLED_USAGE_LIFE_US = 5 * MICROSECONDS
@@ -37,7 +37,7 @@ class Meters(Protocol):
 
 
 class Usage(Protocol):
-    """What is needed of ``dynameter.usage.service.UsageService``."""
+    """What is needed of ``dynameter.usage.queries.service.UsageService``."""
 
     def query(self, meter: Meter, query: UsageQuery) -> UsageAnswer:
         """Answer from the meter's active generation."""

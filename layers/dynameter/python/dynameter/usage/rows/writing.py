@@ -1,4 +1,4 @@
-"""Writing the rows of the usage table; the keys and attributes are those of ``dynameter.usage.row``.
+"""Writing the rows of the usage table; the keys and attributes are those of ``dynameter.usage.rows.row``.
 
 A row that adds takes one UpdateItem, which adds to its cells and moves the shard's watermark under the condition that
 the watermark lies before the first contribution and the row is in the epoch that the writer thinks it is in. A row
@@ -19,11 +19,11 @@ from dynameter.clock import HOUR_US, MICROSECONDS
 from dynameter.errors import Unavailable
 from dynameter.meters.meter import Aggregation
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults
-from dynameter.usage.additive import fold_cells
-from dynameter.usage.delta import Contribution, Delta
-from dynameter.usage.epoch import Finish, RecomputeJobs, judge, request_recompute
-from dynameter.usage.extremes import ExtremeRow, read_extremes, write_extremes
-from dynameter.usage.row import (
+from dynameter.usage.rows.additive import fold_cells
+from dynameter.usage.rows.delta import Contribution, Delta
+from dynameter.usage.rows.epoch import Finish, RecomputeJobs, judge, request_recompute
+from dynameter.usage.rows.extremes import ExtremeRow, read_extremes, write_extremes
+from dynameter.usage.rows.row import (
     CURRENT,
     EPOCH,
     PENDING,

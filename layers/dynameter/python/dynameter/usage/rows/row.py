@@ -11,7 +11,7 @@
     m mMM         of MIN, MAX, LATEST instead of i and f: the value kept, a number; for LATEST text, the event's
                   time "/" value "/" characters of its id "/" id source
     w + 16 hex digits     the watermark of one shard: the last position folded "@" epoch second written
-    ep            the row's epoch in microseconds: facts stamped before it are a recompute's (see ``usage.epoch``)
+    ep            the row's epoch in microseconds: facts stamped before it are a recompute's (see ``usage.rows.epoch``)
     cur           the current set of cells: absent for the names above, "b" for the same with a "b" before each
     pend          there while the other set holds what was folded before the epoch and the recompute is not done
     o ver top     of MIN, MAX, LATEST: which of them; the version of the row; the greatest stamp folded into it
@@ -33,7 +33,7 @@ from dynameter import codec
 from dynameter.clock import HOUR_US, from_datetime, to_datetime
 from dynameter.meters.meter import Aggregation
 from dynameter.meters.quantity import render_text
-from dynameter.usage.cells import Cell, Cells, Extreme, Moment, combine, is_counted
+from dynameter.usage.rows.cells import Cell, Cells, Extreme, Moment, combine, is_counted
 from dynameter.workspaces import workspace_key, workspace_of
 
 HOUR_DIGITS = 8
@@ -88,7 +88,7 @@ class HourSpan:
 class HourRow:
     """One row as read; ``minutes`` is None where only the hour's total was asked for, and else has no empty minute.
 
-    Cells are ``Cells``, or ``Extreme`` for MIN, MAX and LATEST (see ``usage.cells``: ``is_counted``, ``combine``,
+    Cells are ``Cells``, or ``Extreme`` for MIN, MAX and LATEST (see ``usage.rows.cells``: ``is_counted``, ``combine``,
     ``answer``). The last of the ``groups`` of UNIQUE_COUNT is the distinct value that the row counts.
     """
 
@@ -100,7 +100,7 @@ class HourRow:
 
 @dataclass(frozen=True, slots=True)
 class RowEpoch:
-    """Where a row stands: see ``dynameter.usage.epoch``. ``current`` is what its current cells' names begin with."""
+    """Where a row stands: see ``usage.rows.epoch``. ``current`` is what its current cells' names begin with."""
 
     epoch_us: int | None = None
     current: str = ""

@@ -1,4 +1,4 @@
-"""The usage table: adding to its rows, and reading them. The keys and attributes are those of ``dynameter.usage.row``.
+"""The usage table: adding to its rows, and reading them. The keys and attributes are those of ``usage.rows.row``.
 
 Adding is exactly once without a marker for each event: the one write that changes a row also moves the shard's
 watermark in that row, under the condition that the watermark lies before the first contribution. A replay is
@@ -16,11 +16,11 @@ from dynameter.clock import MICROSECONDS
 from dynameter.deadline import carry
 from dynameter.meters.meter import Aggregation
 from dynameter.runtime.dynamodb import storage_faults
-from dynameter.usage.budget import ReadBudget
-from dynameter.usage.cells import EXTREME
-from dynameter.usage.delta import Contribution, Delta, Deltas
-from dynameter.usage.epoch import Finish, RecomputeJobs
-from dynameter.usage.row import (
+from dynameter.usage.rows.budget import ReadBudget
+from dynameter.usage.rows.cells import EXTREME
+from dynameter.usage.rows.delta import Contribution, Delta, Deltas
+from dynameter.usage.rows.epoch import Finish, RecomputeJobs
+from dynameter.usage.rows.row import (
     HOUR_ATTRIBUTES,
     HourRow,
     HourSpan,
@@ -36,7 +36,7 @@ from dynameter.usage.row import (
     subjects_key,
     watermark_name,
 )
-from dynameter.usage.rows import AdditiveRows, ExtremeRows, Remembered, RowTable
+from dynameter.usage.rows.writing import AdditiveRows, ExtremeRows, Remembered, RowTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -75,7 +75,7 @@ class UsageStore:
         self._in_parallel(lambda row: self._add(mark, row, rows[row], now_s), list(rows))
 
     def start_epoch(self, row: RowKey, aggregation: Aggregation, epoch_us: int, now_us: int) -> int:
-        """Start an epoch of the row, made if it is not there, and ask for its recompute; see ``usage.epoch``.
+        """Start an epoch of the row, made if it is not there, and ask for its recompute; see ``usage.rows.epoch``.
 
         ``epoch_us`` must lie past the present by the margin that clocks may differ. Answers the epoch that is pending
         when this returns: that one, a later one, or of rows that add one that was pending before.

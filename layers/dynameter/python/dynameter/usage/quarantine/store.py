@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from dynameter.runtime.dynamodb import CONDITION_FAILED, error_code, storage_faults, text, whole
-from dynameter.usage.quarantined import Quarantined, QuarantinePage
-from dynameter.usage.row import sequence_text
-from dynameter.usage.stream import Unreadable
+from dynameter.usage.folding.stream import Unreadable
+from dynameter.usage.quarantine.record import Quarantined, QuarantinePage
+from dynameter.usage.rows.row import sequence_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -42,7 +42,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
-from dynameter.usage.row import RowKey
+from dynameter.usage.rows.row import RowKey
 
 
 class RecomputeJobs(Protocol):

@@ -18,9 +18,9 @@ from dynameter.events.stored import StoredEvent
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.meters.reader import compile_reader
 from dynameter.meters.reading import Reading, Skip
-from dynameter.usage.cells import moment_of
-from dynameter.usage.delta import Contribution, Delta, Deltas
-from dynameter.usage.row import MAX_SUBJECT_BYTES, RowKey, Series
+from dynameter.usage.rows.cells import moment_of
+from dynameter.usage.rows.delta import Contribution, Delta, Deltas
+from dynameter.usage.rows.row import MAX_SUBJECT_BYTES, RowKey, Series
 
 
 class Reads(Protocol):

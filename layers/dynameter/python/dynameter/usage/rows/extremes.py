@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.cells import Extreme, beats, combine
-from dynameter.usage.delta import Contribution, Delta
-from dynameter.usage.row import (
+from dynameter.usage.rows.cells import Extreme, beats, combine
+from dynameter.usage.rows.delta import Contribution, Delta
+from dynameter.usage.rows.row import (
     CURRENT,
     EPOCH,
     MINUTES,
@@ -49,7 +49,7 @@ class ExtremeRow:
     def fold(self, mark: str, delta: Delta, now_s: int) -> bool:
         """Fold what the watermark ``mark`` and the epoch let in; False where that is nothing.
 
-        May start an epoch (see ``usage.epoch``): then ``self.epoch`` is a new one when this returns.
+        May start an epoch (see ``usage.rows.epoch``): then ``self.epoch`` is a new one when this returns.
         """
         known = marked_position(self.marks[mark]) if mark in self.marks else ""
         news = [one for one in delta.contributions if one.position > known and self._lets_in(one)]

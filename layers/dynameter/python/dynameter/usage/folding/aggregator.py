@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dynameter.clock import MICROSECONDS, Clock
-from dynameter.usage.definitions import DefinitionCache
-from dynameter.usage.delta import Deltas
-from dynameter.usage.fold import Fault, fold
-from dynameter.usage.stream import DecodeItem, Unreadable, read_batch
+from dynameter.usage.folding.definitions import DefinitionCache
+from dynameter.usage.folding.fold import Fault, fold
+from dynameter.usage.folding.stream import DecodeItem, Unreadable, read_batch
+from dynameter.usage.rows.delta import Deltas
 
 
 class Rows(Protocol):
-    """What is needed of ``dynameter.usage.store.UsageStore``."""
+    """What is needed of ``dynameter.usage.rows.store.UsageStore``."""
 
     def apply(self, shard: str, rows: Deltas, now_us: int) -> None:
         """Add each contribution to its row unless the row has it."""
 
 
 class Quarantine(Protocol):
-    """What is needed of ``dynameter.usage.quarantine.QuarantineStore``."""
+    """What is needed of ``dynameter.usage.quarantine.store.QuarantineStore``."""
 
     def put(self, shard_id: str, unreadable: Unreadable, now_us: int) -> None:
         """Keep a record that could not be read."""

@@ -1,6 +1,6 @@
 """What one row of an answer comes to, cell by cell. Pure.
 
-The cells are those of ``dynameter.usage.cells``. A row of UNIQUE_COUNT is of one value, the last element of its group
+The cells are those of ``usage.rows.cells``. A row of UNIQUE_COUNT is of one value, the last element of its group
 tuple, so the same value in another minute, hour, subject or group that is not asked for counts no second time.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.cells import Cell, answer, combine
+from dynameter.usage.rows.cells import Cell, answer, combine
 
 
 class Tally:

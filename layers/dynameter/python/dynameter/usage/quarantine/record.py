@@ -1,4 +1,4 @@
-"""What lies in quarantine: stream records that could not be read. They are kept by ``usage.quarantine``."""
+"""What lies in quarantine: stream records that could not be read. They are kept by ``usage.quarantine.store``."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from dynameter.clock import HOUR_US, MINUTE_US
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.filters import Filter
-from dynameter.usage.row import LAST_HOUR, HourSpan
+from dynameter.usage.rows.row import LAST_HOUR, HourSpan
 from dynameter.usage.windows import UnknownZone, Window, WindowSize, keeps_whole_hours, load_zone
 
 MAX_SUBJECTS = 1_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynameter.runtime.dynamodb import storage_faults
-from dynameter.usage.cells import is_counted
-from dynameter.usage.row import HOUR_ATTRIBUTES, HourSpan, Series, decode, partition_key, sort_key_bounds
+from dynameter.usage.rows.cells import is_counted
+from dynameter.usage.rows.row import HOUR_ATTRIBUTES, HourSpan, Series, decode, partition_key, sort_key_bounds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dynameter.meters.meter import Aggregation, Generation, Meter
-from dynameter.usage.fold import Counting, Definitions, Reads
-from dynameter.usage.row import Series
+from dynameter.usage.folding.fold import Counting, Definitions, Reads
+from dynameter.usage.rows.row import Series
 
 MAX_WORKSPACES = 1_000
 """Workspaces whose definitions are kept in memory."""

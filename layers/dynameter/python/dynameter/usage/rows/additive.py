@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from dynameter.meters.quantity import split
-from dynameter.usage.delta import Contribution
+from dynameter.usage.rows.delta import Contribution
 
 
 def fold_cells(contributions: Sequence[Contribution]) -> dict[str, int]:

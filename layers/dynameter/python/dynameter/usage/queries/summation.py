@@ -8,11 +8,11 @@ from decimal import Decimal
 from dynameter.clock import HOUR_US, MINUTE_US
 from dynameter.errors import FieldError, InvalidInput, TooLarge
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.cells import Cell, cell_of, is_counted, moment_of
-from dynameter.usage.edges import CountedEvent
-from dynameter.usage.query import UsageAnswer, UsageQuery, UsageRow
-from dynameter.usage.row import HourRow
-from dynameter.usage.values import Tally
+from dynameter.usage.queries.edges import CountedEvent
+from dynameter.usage.queries.query import UsageAnswer, UsageQuery, UsageRow
+from dynameter.usage.queries.values import Tally
+from dynameter.usage.rows.cells import Cell, cell_of, is_counted, moment_of
+from dynameter.usage.rows.row import HourRow
 from dynameter.usage.windows import Calendar, load_zone
 
 MAX_ROWS = 10_000

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dynameter.usage.stream import Unreadable
+from dynameter.usage.folding.stream import Unreadable
 
 REASON = "the stream gave the record up"
 

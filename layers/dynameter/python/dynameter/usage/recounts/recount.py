@@ -14,10 +14,10 @@ from dynameter.events.stored import HistoryPage, StoredEvent
 from dynameter.meters.meter import Aggregation, Meter
 from dynameter.meters.reader import compile_reader
 from dynameter.meters.reading import Skip
-from dynameter.usage.cells import cell_of, moment_of
-from dynameter.usage.fold import Counting, make_record
-from dynameter.usage.row import Series
-from dynameter.usage.values import Tally
+from dynameter.usage.folding.fold import Counting, make_record
+from dynameter.usage.queries.values import Tally
+from dynameter.usage.rows.cells import cell_of, moment_of
+from dynameter.usage.rows.row import Series
 
 MAX_EVENTS = 50_000
 """Stored events, of whatever type, that one recount reads."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynameter.events.event import Event
-from dynameter.usage.fold import Record, insertion, make_record, toggles_since
-from dynameter.usage.row import sequence_text
+from dynameter.usage.folding.fold import Record, insertion, make_record, toggles_since
+from dynameter.usage.rows.row import sequence_text
 
 DecodeItem = Callable[[Mapping[str, Any]], Event]
 """See ``dynameter.events.store.decode_item``."""

@@ -10,11 +10,11 @@ from typing import Protocol
 from dynameter.deadline import carry
 from dynameter.errors import NotSupported, TooLarge
 from dynameter.meters.meter import Meter
-from dynameter.usage.budget import ReadBudget
-from dynameter.usage.edges import EdgeReader
-from dynameter.usage.query import MAX_SUBJECTS, UsageAnswer, UsageQuery, check_query, hours_of
-from dynameter.usage.row import HourRow, HourSpan, Series
-from dynameter.usage.summation import Summation
+from dynameter.usage.queries.edges import EdgeReader
+from dynameter.usage.queries.query import MAX_SUBJECTS, UsageAnswer, UsageQuery, check_query, hours_of
+from dynameter.usage.queries.summation import Summation
+from dynameter.usage.rows.budget import ReadBudget
+from dynameter.usage.rows.row import HourRow, HourSpan, Series
 
 WORKERS = 16
 SUBJECTS_AT_ONCE = 64
@@ -24,7 +24,7 @@ MAX_RUNS = 400
 
 
 class UsageRows(Protocol):
-    """What is needed of ``dynameter.usage.store.UsageStore``; all reads strongly consistent."""
+    """What is needed of ``dynameter.usage.rows.store.UsageStore``; all reads strongly consistent."""
 
     def rows(
         self, series: Series, subject: str | None, span: HourSpan, budget: ReadBudget, *, minutes: bool

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from dynameter.meters.meter import Aggregation
-from dynameter.usage.cells import Moment
-from dynameter.usage.row import RowKey
+from dynameter.usage.rows.cells import Moment
+from dynameter.usage.rows.row import RowKey
 
 
 @dataclass(frozen=True, slots=True)

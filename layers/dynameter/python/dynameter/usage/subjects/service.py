@@ -9,12 +9,12 @@ from dynameter.clock import HOUR_US, MINUTE_US
 from dynameter.deadline import carry
 from dynameter.errors import TooLarge
 from dynameter.meters.meter import Meter
-from dynameter.usage.budget import ReadBudget
-from dynameter.usage.cells import is_counted
-from dynameter.usage.edges import EdgeReader
-from dynameter.usage.query import UsageQuery, check_query, hours_of
-from dynameter.usage.row import HourSpan, Series
-from dynameter.usage.service import WORKERS, UsageRows
+from dynameter.usage.queries.edges import EdgeReader
+from dynameter.usage.queries.query import UsageQuery, check_query, hours_of
+from dynameter.usage.queries.service import WORKERS, UsageRows
+from dynameter.usage.rows.budget import ReadBudget
+from dynameter.usage.rows.cells import is_counted
+from dynameter.usage.rows.row import HourSpan, Series
 from dynameter.usage.windows import Window
 
 MAX_LISTED = 5_000
@@ -22,7 +22,7 @@ MAX_LISTED = 5_000
 
 
 class Presence(Protocol):
-    """What is needed of ``dynameter.usage.presence.PresenceStore``."""
+    """What is needed of ``dynameter.usage.subjects.store.PresenceStore``."""
 
     def has_usage(self, series: Series, subject: str, span: HourSpan) -> bool:
         """Whether anything of the subject counts in the hours."""

@@ -1,7 +1,7 @@
 """Holding usage beside a fresh count of its raw events, and restoring the rows that differ.
 
 A repair starts an epoch in every row of the range's hours that is not what the raw events make it, rows that should
-be there and are not among them; see ``dynameter.usage.epoch``. A recompute job for each then counts it anew, exactly
+be there and are not among them; see ``usage.rows.epoch``. A recompute job for each then counts it anew, exactly
 once, while events keep coming; until it is done the row answers what it answered before.
 """
 
@@ -18,13 +18,13 @@ from dynameter.events.stored import StoredEvent
 from dynameter.meters.meter import Aggregation, Meter
 from dynameter.meters.quantity import split
 from dynameter.rfc3339 import LATEST_US
-from dynameter.usage.budget import ReadBudget
-from dynameter.usage.cells import EXTREME, Cell, Cells, Extreme, combine
-from dynameter.usage.delta import Contribution, Delta
-from dynameter.usage.fold import fold_history
-from dynameter.usage.query import MAX_SUBJECTS, UsageAnswer, UsageQuery, hours_of
-from dynameter.usage.recount import Comparison, Counts, RawReader, Recount, compare
-from dynameter.usage.row import HourRow, HourSpan, RowKey, Series
+from dynameter.usage.folding.fold import fold_history
+from dynameter.usage.queries.query import MAX_SUBJECTS, UsageAnswer, UsageQuery, hours_of
+from dynameter.usage.recounts.recount import Comparison, Counts, RawReader, Recount, compare
+from dynameter.usage.rows.budget import ReadBudget
+from dynameter.usage.rows.cells import EXTREME, Cell, Cells, Extreme, combine
+from dynameter.usage.rows.delta import Contribution, Delta
+from dynameter.usage.rows.row import HourRow, HourSpan, RowKey, Series
 from dynameter.usage.windows import Window
 
 MAX_REPAIRED = 1_000
@@ -40,14 +40,14 @@ _AS_IT_IS = LATEST_US
 
 
 class Usage(Protocol):
-    """What is needed of ``dynameter.usage.service.UsageService``."""
+    """What is needed of ``dynameter.usage.queries.service.UsageService``."""
 
     def query(self, meter: Meter, query: UsageQuery) -> UsageAnswer:
         """Answer from the meter's active generation."""
 
 
 class Rows(Protocol):
-    """What is needed of ``dynameter.usage.store.UsageStore``."""
+    """What is needed of ``dynameter.usage.rows.store.UsageStore``."""
 
     def rows(
         self, series: Series, subject: str | None, span: HourSpan, budget: ReadBudget, *, minutes: bool

@@ -22,9 +22,9 @@ from dynameter.events.stored import HistoryPage
 from dynameter.meters.meter import Meter
 from dynameter.meters.reader import compile_reader
 from dynameter.meters.reading import Reading
-from dynameter.usage.fold import Counting
-from dynameter.usage.query import UsageQuery
-from dynameter.usage.row import Series
+from dynameter.usage.folding.fold import Counting
+from dynameter.usage.queries.query import UsageQuery
+from dynameter.usage.rows.row import Series
 from dynameter.usage.windows import Window
 
 MAX_EDGE_EVENTS = 20_000

@@ -1,0 +1,1 @@
+"""From the stream of events to what it adds to rows."""

@@ -1,0 +1,1 @@
+"""Stream records that could not be read, kept until they are counted."""

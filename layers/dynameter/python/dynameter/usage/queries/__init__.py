@@ -1,0 +1,1 @@
+"""Answering how much was used, and when."""

@@ -1,0 +1,1 @@
+"""Usage held beside its raw events, and restored where it differs."""

@@ -1,0 +1,1 @@
+"""Which subjects have used what a meter counts."""

@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from dynameter.runtime.dynamodb import create_client
 from dynameter.runtime.settings import EventWrites, Settings
@@ -35,8 +37,20 @@ ENGINES = pytest.StashKey[dict[str, str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ENGINES] = {}
+    _try_the_same_examples(config)
     enforce()
     watch()
+
+
+def _try_the_same_examples(config: pytest.Config) -> None:
+    """Property tests neither differ from run to run nor depend on the machine's speed; a seed tries other examples."""
+    hypothesis_settings.register_profile(
+        "suite",
+        deadline=None,
+        derandomize=config.getoption("--hypothesis-seed", None) is None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    hypothesis_settings.load_profile("suite")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

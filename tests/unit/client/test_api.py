@@ -57,6 +57,21 @@ def test_an_answer_that_is_no_json_is_text(client: ApiClient, service: FakeServi
     assert (answer.body, answer.headers["x-page"]) == ("a,b\n", "1")
 
 
+def test_a_redirection_is_no_success_and_its_address_is_told(client: ApiClient, service: FakeService) -> None:
+    service.script = [Told(301, "moved", {"Location": "https://elsewhere.example/x"}, "text/plain")]
+
+    with pytest.raises(ApiError, match="redirects to https://elsewhere") as told:
+        client.request("DELETE", "/x")
+
+    assert (told.value.status, len(service.sent)) == (301, 1)
+
+
+def test_an_answer_that_nothing_has_changed_is_a_success(client: ApiClient, service: FakeService) -> None:
+    service.script = [Told(304)]
+
+    assert client.request("GET", "/x").status == 304
+
+
 def test_an_empty_answer_has_no_body(client: ApiClient, service: FakeService) -> None:
     service.script = [Told(204)]
 

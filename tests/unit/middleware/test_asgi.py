@@ -287,8 +287,12 @@ def test_an_identify_that_fails_does_not_disturb_the_request(service: MeteringSe
     assert service.events[0]["subject"] == "anonymous"
 
 
-@pytest.mark.parametrize("user", ["", "x" * 600, "a\0b", "\ud800"], ids=["empty", "long", "nul", "surrogate"])
-def test_a_user_that_no_event_can_have_is_anonymous(service: MeteringService, user: str) -> None:
+@pytest.mark.parametrize(
+    "user",
+    ["", "x" * 600, "a\0b", "\ud800", 42, b"ada", Caller(42)],  # type: ignore[arg-type]
+    ids=["empty", "long", "nul", "surrogate", "number", "bytes", "caller of a number"],
+)
+def test_a_user_that_no_event_can_have_is_anonymous(service: MeteringService, user: Any) -> None:
     count(service, answering(b""), identify=lambda _: user)
 
     assert service.events[0]["subject"] == "anonymous"
@@ -316,3 +320,9 @@ def test_a_websocket_is_one_exchange(service: MeteringService) -> None:
 
     (data,) = service.data
     assert (data["units"], data["request_bytes"], data["status"]) == ("5", 4, 101)
+
+
+def test_a_caller_s_plan_and_key_may_be_none_or_numbers(service: MeteringService) -> None:
+    count(service, answering(b""), identify=lambda _: Caller("ada", plan_id=None, key_id=7))  # type: ignore[arg-type]
+
+    assert (service.events[0]["subject"], service.data[0]["key_id"]) == ("ada", "7")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zlib
 from collections.abc import Mapping
@@ -55,6 +56,15 @@ def test_a_body_that_cannot_be_decoded_counts_the_default_and_says_why(encoding:
 def test_a_body_that_decodes_to_more_than_the_limit_is_not_read() -> None:
     with pytest.raises(UnreadableBody, match="1000 bytes"):
         decompress(zlib.compress(b"x" * 1_000_000), "deflate", LIMIT)
+
+
+def test_every_member_of_a_gzip_body_is_read() -> None:
+    assert decompress(gzip.compress(b"ab") + gzip.compress(b"cd") + b"\0\0", "gzip", LIMIT) == b"abcd"
+
+
+def test_members_that_decode_to_more_than_the_limit_together_are_not_read() -> None:
+    with pytest.raises(UnreadableBody, match="1000 bytes"):
+        decompress(gzip.compress(b"x" * 900) * 2, "gzip", LIMIT)
 
 
 def test_raw_deflate_or_a_zlib_stream_are_both_deflate() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Future
 from threading import Event
 from typing import Any
 
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from dynameter.middleware import Observer
+from dynameter.middleware import Observer, quota
 from dynameter.middleware.asgi import MeteringMiddleware
 from dynameter.middleware.identity import environ_header, event_header, scope_header
 from dynameter.middleware.powertools import MeteringMiddleware as LambdaMiddleware
@@ -113,6 +114,28 @@ def test_without_an_answer_requests_are_served(service: MeteringService, told: T
         assert serve(observer)[0] == 200
 
 
+@pytest.mark.parametrize("told", [Told(503), Told(0), Told(403)], ids=["unavailable", "broken", "wrong key"])
+def test_while_no_answers_come_other_users_are_not_asked_about_either(
+    service: MeteringService, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "FAILURE_CACHE_S", 60.0)
+    service.quota_answer = lambda _: told
+    with observing(service, **ENFORCED, quota_timeout_s=10.0) as observer:
+        serve(observer)
+        serve(observer, (b"x-user-id", b"grace"))
+
+    assert len(questions(service)) == 1
+
+
+def test_an_answer_about_one_user_alone_keeps_nobody_else_from_being_asked_about(service: MeteringService) -> None:
+    service.quota_answer = lambda _: Told(404, {"errors": []})
+    with observing(service, **ENFORCED) as observer:
+        serve(observer)
+        serve(observer, (b"x-user-id", b"grace"))
+
+    assert len(questions(service)) == 2
+
+
 def test_an_answer_that_takes_too_long_is_not_waited_for(service: MeteringService) -> None:
     late = Event()
 
@@ -124,6 +147,28 @@ def test_an_answer_that_takes_too_long_is_not_waited_for(service: MeteringServic
     with observing(service, **ENFORCED, quota_timeout_s=0.05) as observer:
         assert serve(observer)[0] == 200
         late.set()
+
+
+def test_while_a_slow_service_is_behind_further_users_are_not_asked_about(
+    service: MeteringService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "WAITING_MAX", 1)
+    late = Event()
+
+    def answer(sent: Sent) -> Told:
+        late.wait(10)
+        return allowed(sent)
+
+    service.quota_answer = answer
+    with observing(service, **ENFORCED, quota_timeout_s=10.0) as observer:
+        assert observer.gate is not None
+        asked = observer.gate.ask("ada", "")
+        unasked = observer.gate.ask("grace", "")
+        late.set()
+        assert isinstance(asked, Future)
+        asked.result(10)
+
+    assert unasked is quota.UNKNOWN
 
 
 def test_nobody_is_not_asked_about(service: MeteringService) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 from collections import Counter
@@ -22,7 +23,9 @@ from tests.unit.middleware.service import MeteringService, accepted, observing, 
 
 ROUTE = Route("", "r", "r", "/", MatchType.PREFIX, (), 0, True, Metering(MeteringMode.REQUEST), 0, 0)
 BROKEN = Told(0)
+ELSEWHERE = Told(301, "", {"Location": "https://elsewhere.example"}, "text/html")
 NO_FAULT_OF_EVENTS = [BROKEN, Told(503), Told(429), Told(500), Told(401), Told(404), Told(400, "a proxy's")]
+NOT_THE_SERVICE = [ELSEWHERE, Told(200, "<html>", {}, "text/html"), Told(200, {"results": []}), Told(204)]
 
 
 def capture(number: int = 0) -> Capture:
@@ -71,9 +74,7 @@ def test_a_batch_is_asked_to_be_stored_leniently(service: MeteringService) -> No
     assert (sent.headers["content-type"], sent.headers["prefer"]) == (MEDIA_TYPE, PREFERENCES)
 
 
-@pytest.mark.parametrize(
-    "told", [BROKEN, Told(503), Told(429), Told(500), Told(401), Told(404), Told(400, "a proxy's")]
-)
+@pytest.mark.parametrize("told", [*NO_FAULT_OF_EVENTS, *NOT_THE_SERVICE])
 def test_what_is_no_fault_of_the_events_is_tried_until_it_passes(service: MeteringService, told: Told) -> None:
     service.events_answer = failing(3, told)  # type: ignore[assignment]
 
@@ -82,6 +83,16 @@ def test_what_is_no_fault_of_the_events_is_tried_until_it_passes(service: Meteri
         assert observer.flush(5)
 
     assert (observer.stats.sent, observer.stats.failures) == (5, 3)
+
+
+def test_an_answer_without_results_is_the_service_s_where_it_counts_the_events(service: MeteringService) -> None:
+    service.events_answer = lambda _: Told(204, None, {"Dynameter-Accepted": "5"})
+
+    with observing(service) as observer:
+        record(observer, 5)
+        assert observer.flush(5)
+
+    assert (observer.stats.sent, observer.stats.failures) == (5, 0)
 
 
 def test_a_batch_tried_again_is_the_same_to_the_last_byte(service: MeteringService) -> None:
@@ -198,6 +209,19 @@ def test_what_does_not_fit_into_memory_goes_to_the_spool_and_is_sent_later(
     assert Counter(ids(service)).keys() == {f"id-{number}" for number in range(100)}
 
 
+def test_exchanges_that_come_faster_than_they_can_be_measured_count_1_and_are_not_lost(
+    service: MeteringService, tmp_path: Path
+) -> None:
+    slow = replace(ROUTE, metering=Metering(MeteringMode.CUSTOM, "sum(map(1..30000, # * 2))"))
+    with observing(service, spool=tmp_path, queue_events=5) as observer:
+        for number in range(50):
+            observer.recorder.record(replace(capture(number), route=slow))
+        wait_until(lambda: observer.stats.unspooled + observer.stats.sent >= 50)
+
+    assert set(ids(service)) == {f"id-{number}" for number in range(50)}
+    assert any("no room" in one.get("metering_error", "") for one in service.data)
+
+
 def test_without_a_spool_the_oldest_are_dropped_counted_and_logged(
     service: MeteringService, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -222,6 +246,20 @@ def test_a_spool_that_is_full_takes_no_more(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="10 bytes"):
         spool.write([b"12345"])
+
+
+def test_a_file_of_the_spool_that_cannot_be_written_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+
+    with pytest.raises(OSError, match="No space"):
+        Spool(tmp_path, bytes_max=100).write([b"12345"])
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_spool_that_cannot_be_made_does_not_keep_the_app_from_starting(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dynameter.middleware import Observer
+import pytest
+
+from dynameter.middleware import Observer, routes
 from dynameter.middleware.capture import Capture
 from tests.fake_service import Sent, Told
 from tests.unit.middleware.service import MeteringService, observing, route, wait_until
@@ -88,3 +90,24 @@ def test_routes_keep_working_when_they_can_no_longer_be_fetched(service: Meterin
         wait_until(lambda: observer.stats.failures > 1)
 
         assert observer.observe("GET", "/").route is not None
+
+
+def test_routes_of_which_a_page_did_not_come_are_fetched_again(
+    service: MeteringService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "PAGE_SIZE", 1)
+    answers = iter(
+        [Told(200, {"data": []}, {"ETag": '"1"'}), Told(200, {"data": [route()]}, {"ETag": '"2"'}), Told(503)]
+    )
+
+    def answer(sent: Sent) -> Told:
+        if sent.headers.get("if-none-match") == '"2"':
+            return Told(304)
+        if (told := next(answers, None)) is not None:
+            return told
+        page = [route()] if ("page[number]", "1") in sent.query else []
+        return Told(200, {"data": page}, {"ETag": '"2"'})
+
+    service.routes_answer = answer
+    with observing(service, routes_refresh_s=0.02) as observer:
+        wait_until(lambda: observer.observe("GET", "/x").route is not None)

@@ -29,12 +29,13 @@ CONNECTIONS_MAX = 16
 
 _PASSING = frozenset({429, 502, 503, 504})
 _NOT_CARRIED_OUT = frozenset({429})
+_NOT_MODIFIED = 304
 _NO_ANSWER = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """A 2xx or 3xx answer: lower-case headers; ``body`` is decoded JSON (fractions are Decimal), text, or None."""
+    """A 2xx answer, or 304: lower-case headers; ``body`` is decoded JSON (fractions are Decimal), text, or None."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -153,8 +154,12 @@ class ApiClient:
         except (HTTPError, OSError) as error:
             unsent = isinstance(error, NewConnectionError | ConnectTimeoutError)
             raise ApiUnreachable(f"{self.url} does not answer: {_reason(error)}", unsent=unsent) from None
-        if found.status < 400:
+        if found.status < 300 or found.status == _NOT_MODIFIED:
             return found
+        if found.status < 400:
+            # Nothing was carried out there, and a key is not sent on to wherever an answer points.
+            where = found.headers.get("location", "elsewhere")
+            raise ApiError(found.status, f"{self.url} redirects to {where}: use that address", found.body)
         retry_after_s = _retry_after_s(found.headers.get("retry-after"))
         message = explain(found.status, found.body)
         raise ApiError(found.status, message, found.body, headers=found.headers, retry_after_s=retry_after_s)

@@ -18,6 +18,8 @@ class Ending:
         self._event = Event()
         self._due = math.inf
         self._half = math.inf
+        self.over = False
+        """Whether what was left is in safety, and the work may begin anew."""
 
     def begin(self, limit_s: float) -> None:
         """From now on there is so much time."""
@@ -28,6 +30,10 @@ class Ending:
     def finish(self) -> None:
         """There is no more time."""
         self._due = 0.0
+
+    def close(self) -> None:
+        """Nothing is left."""
+        self.over = True
 
     @property
     def begun(self) -> bool:

@@ -92,18 +92,31 @@ def event_header(name: str) -> Identify:
 def who(identify: Identify, request: Any) -> Caller | None:
     """The caller; None where ``identify`` cannot say, fails, or names one that no event can have as its subject."""
     try:
-        found = identify(request)
+        found: Any = identify(request)
     except Exception:
         _log.exception("identify failed; the request counts as anonymous")
         return None
     caller = Caller(found) if isinstance(found, str) else found
-    if caller is None or not caller.user_id:
+    if caller is None:
+        return None
+    # Of anything but text, a number say, no event could be made, and the request would not count at all.
+    user_id = caller.user_id if isinstance(caller, Caller) else None
+    if not isinstance(user_id, str):
+        _log.warning("identify must answer text, a Caller or None; the request counts as anonymous")
+        return None
+    if not user_id:
         return None
     try:
-        fits = len(caller.user_id.encode()) <= MAX_SUBJECT_BYTES and "\0" not in caller.user_id
+        fits = len(user_id.encode()) <= MAX_SUBJECT_BYTES and "\0" not in user_id
     except UnicodeEncodeError:
         fits = False
     if not fits:
         _log.warning("identify named a user of over %d bytes or no text; it counts as anonymous", MAX_SUBJECT_BYTES)
         return None
-    return caller
+    if isinstance(caller.plan_id, str) and isinstance(caller.key_id, str):
+        return caller
+    return Caller(user_id, _as_text(caller.plan_id), _as_text(caller.key_id))
+
+
+def _as_text(value: object) -> str:
+    return "" if value is None else str(value)

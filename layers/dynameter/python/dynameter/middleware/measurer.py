@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dynameter.middleware.capture import Capture
 from dynameter.middleware.ending import Ending
-from dynameter.middleware.measuring import to_event
+from dynameter.middleware.measuring import NO_ROOM, to_event
 from dynameter.middleware.queues import LendingQueue
 from dynameter.middleware.routes import RouteCache
 from dynameter.middleware.settings import MIB, MeteringSettings
@@ -58,10 +58,14 @@ class Measurer:
 
     def measure_rest(self) -> None:
         """Measure, in the caller's thread, everything that waits: there is no more time."""
-        captures = [capture for capture, _ in self._held] + self._inbox.reclaim()
-        self._held.clear()
-        for capture in captures:
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        for capture in [capture for capture, _ in held] + self._inbox.reclaim():
             self._measure(capture)
+
+    def hurry(self, captures: Sequence[Capture]) -> None:
+        """Make events, in the caller's thread, of exchanges there is no room for; none is measured by expression."""
+        for capture in captures:
+            self._measure(capture.without_body(NO_ROOM), hurried=True)
 
     def _take(self, capture: Capture) -> None:
         if capture.routed or self._routes.table is not None:
@@ -85,7 +89,7 @@ class Measurer:
         self._held_bytes -= capture.size
         return capture
 
-    def _measure(self, capture: Capture) -> None:
+    def _measure(self, capture: Capture, *, hurried: bool = False) -> None:
         """Emit the exchange's event. Nothing that an exchange holds may stop the thread."""
         source, most = self._settings.source, self._settings.body_bytes
         table = self._routes.table
@@ -93,7 +97,7 @@ class Measurer:
             known = capture.routed or table is not None
             if not capture.routed and table is not None:
                 capture = replace(capture, route=table.match(capture.method, capture.path), routed=True)
-            event = to_event(capture, source=source, body_bytes=most, known=known)
+            event = to_event(capture, source=source, body_bytes=most, known=known, hurried=hurried)
         except Exception:
             _log.exception("an exchange could not be measured; it counts 1")
             try:

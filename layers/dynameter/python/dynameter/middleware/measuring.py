@@ -24,7 +24,9 @@ MAX_PATH_CHARACTERS = 2_048
 MAX_METHOD_CHARACTERS = 64
 """What is kept of a path and of a method."""
 UNKNOWN_ROUTES = "the routes were not known: counted 1"
+NO_ROOM = "there was no room to keep the exchange until it was measured: counted 1"
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 47, "zlib": 47}
+_GZIP = b"\x1f\x8b"
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(rb"\n")
 
@@ -33,13 +35,19 @@ class UnreadableBody(ValueError):
     """The body cannot be decoded; the text says why."""
 
 
-def to_event(capture: Capture, *, source: str, body_bytes: int, known: bool = True) -> bytes:
-    """The CloudEvent of an exchange as JSON. ``known``: whether the routes are; if not it counts 1 and says so."""
+def to_event(capture: Capture, *, source: str, body_bytes: int, known: bool = True, hurried: bool = False) -> bytes:
+    """The CloudEvent of an exchange as JSON.
+
+    ``known``: whether the routes are; if not it counts 1 and says so. So does it where it is ``hurried`` and measuring
+    could take time.
+    """
     exchange, note = to_exchange(capture, body_bytes)
     if not known:
         measurement = Measurement(Decimal(1), UNKNOWN_ROUTES)
     elif capture.route is None:
         measurement = Measurement(Decimal(1))
+    elif hurried and capture.route.metering.expression and capture.route.metering.mode is not MeteringMode.REQUEST:
+        measurement = Measurement(Decimal(1), NO_ROOM)
     else:
         measurement = _noted(measure(capture.route.metering, exchange), note)
     draft = draft_exchange(
@@ -92,9 +100,13 @@ def decompress(body: bytes, encoding: str, most: int, *, whole: bool = True) -> 
         raise UnreadableBody(f"a body encoded as {encoding[:32]} is not read")
     if not whole:
         raise UnreadableBody("the beginning of an encoded body was not kept")
-    inflater = zlib.decompressobj(bits)
+    found, rest = b"", body
     try:
-        found = inflater.decompress(body, most + 1)
+        while rest and len(found) <= most:
+            inflater = zlib.decompressobj(bits)
+            found += inflater.decompress(rest, most + 1 - len(found))
+            # gzip may be of several members, one after the other (RFC 1952, section 2.2); other rests are padding.
+            rest = inflater.unused_data if inflater.unused_data.startswith(_GZIP) else b""
     except zlib.error:
         raise UnreadableBody(f"the body is not {encoding}, though its header says so") from None
     if len(found) > most:

@@ -22,8 +22,11 @@ USERS_MAX = 10_000
 FAILURE_CACHE_S = 1.0
 """How long nobody asks again after no answer came: an outage must not slow every request down."""
 ASKING_MAX = 8
+WAITING_MAX = 1_000
+"""Questions that wait for an answer. Where more come than a slow service answers, the rest is served unasked."""
 
 _PREFIX = "x-quota-"
+_REFUSED_KEY = frozenset({401, 403})
 _RETRY_AFTER = "retry-after"
 _log = logging.getLogger("dynameter.middleware")
 
@@ -52,6 +55,8 @@ class QuotaGate:
         self._known: OrderedDict[_Question, tuple[Verdict, float]] = OrderedDict()
         self._asked: dict[_Question, Future[Verdict]] = {}
         self._pool: ThreadPoolExecutor | None = None
+        self._silent_until = 0.0
+        """Until then nothing is asked, whoever it is about: the service gave no answer just now."""
 
     def ask(self, user_id: str, route_id: str) -> Verdict | Future[Verdict]:
         """What is known, or will be; the same question is asked once at a time."""
@@ -62,6 +67,8 @@ class QuotaGate:
                 return known[0]
             future = self._asked.get(question)
             if future is None:
+                if time.monotonic() < self._silent_until or len(self._asked) >= WAITING_MAX:
+                    return UNKNOWN
                 if self._pool is None:
                     self._pool = ThreadPoolExecutor(ASKING_MAX, thread_name_prefix="dynameter-quota")
                 future = self._asked[question] = self._pool.submit(self._ask, question)
@@ -92,6 +99,8 @@ class QuotaGate:
             verdict, good_s = self._fetch(question), self._settings.quota_cache_s
         except ApiError as error:
             _log.warning("the quota is unknown, requests are served: %s", error)
+            if error.passing or error.status in _REFUSED_KEY:
+                self._silent_until = time.monotonic() + FAILURE_CACHE_S
         finally:
             with self._lock:
                 self._known[question] = (verdict, time.monotonic() + good_s)

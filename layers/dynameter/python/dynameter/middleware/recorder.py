@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import SystemRandom
 from threading import Event, Lock, Thread
 
@@ -53,7 +54,9 @@ class Recorder:
         self._inbox: LendingQueue[Capture] = LendingQueue()
         self._outbox: LendingQueue[bytes] = LendingQueue()
         self._spool = _open_spool(settings)
+        self._passed_over: set[Path] = set()
         self._starting = Lock()
+        self._closing = Lock()
         self._ending: Ending | None = None
         self._threads: list[Thread] = []
         self._measurer = Measurer(
@@ -68,7 +71,7 @@ class Recorder:
     def start(self) -> None:
         """Start the threads where they do not run; what an earlier process left in the spool is sent first."""
         with self._starting:
-            if self._ending is not None and not self._ending.begun:
+            if self._ending is not None and not self._ending.over:
                 return
             ending, measured = Ending(), Event()
             loops = {
@@ -82,13 +85,16 @@ class Recorder:
             self._ending, self._threads = ending, threads[:2]
 
     def record(self, capture: Capture) -> None:
-        """Take a capture; never waits. Without room for its body it goes on without, and says so."""
+        """Take a capture; never waits for the service. Without room for its body it goes on without, and says so.
+
+        Past ``queue_events`` the oldest goes on unmeasured, and so to the spool where that is where events go.
+        """
         if capture.body and self._inbox.bytes + capture.size > self._settings.queue_bytes:
             capture = capture.without_body("there was no room to keep the response until it was measured")
         self._inbox.put(capture, capture.size)
         if len(self._inbox) > self._settings.queue_events:
-            self._drop(self._inbox.shed(1))
-        if self._ending is None or self._ending.begun:
+            self._measurer.hurry(self._inbox.shed(1))
+        if self._ending is None or self._ending.over:
             self.start()
 
     def flush(self, timeout_s: float) -> bool:
@@ -102,13 +108,24 @@ class Recorder:
     def close(self, timeout_s: float | None = None) -> None:
         """Send what is there; what cannot be sent in time goes to the spool, or is lost without one.
 
-        What is recorded later starts the threads again.
+        What is recorded meanwhile is part of it, and what is recorded later starts the threads again. Another call
+        returns when the one under way is done: whoever ends the process must not do so before.
         """
-        with self._starting:
-            ending = self._ending
-            if ending is None or ending.begun:
-                return
-            ending.begin(self._settings.shutdown_s if timeout_s is None else timeout_s)
+        with self._closing:
+            with self._starting:
+                ending = self._ending
+                if ending is None or ending.begun:
+                    return
+                ending.begin(self._settings.shutdown_s if timeout_s is None else timeout_s)
+            try:
+                self._end(ending)
+            finally:
+                ending.close()
+        if self._inbox:
+            self.start()
+
+    def _end(self, ending: Ending) -> None:
+        """Wait for the threads as long as there is time, and put aside what they leave."""
         measuring, sending = self._threads
         self._inbox.poke()
         measuring.join(ending.left_s)
@@ -116,9 +133,11 @@ class Recorder:
         self._outbox.hurry(True)
         self._outbox.poke()
         sending.join(ending.left_s)
+        in_time = ending.left_s > 0 and not measuring.is_alive() and not sending.is_alive()
         ending.finish()
         self._outbox.hurry(False)
-        self._measurer.measure_rest()
+        if not in_time:
+            self._measurer.measure_rest()
         self._save(self._outbox.reclaim())
 
     # ---- the threads
@@ -157,17 +176,28 @@ class Recorder:
         if self._spool is None:
             return False
         try:
-            file = next(iter(self._spool.files()), None)
-            if file is None:
-                return False
-            events = self._spool.read(file)
-            for start in range(0, len(events), self._settings.batch_events):
-                if sender.deliver(events[start : start + self._settings.batch_events], counted=False):
-                    return False
-            self._spool.remove(file)
+            files = self._spool.files()
         except OSError as error:
             _log.error("the spool cannot be read: %s", error)
             return False
+        for file in files:
+            if file in self._passed_over:
+                continue
+            try:
+                return self._send_file(self._spool, file, sender)
+            except OSError as error:
+                # The files after it must not wait for it; another process may try it again.
+                self._passed_over.add(file)
+                _log.error("a file of the spool is passed over: %s", error)
+        return False
+
+    def _send_file(self, spool: Spool, file: Path, sender: Sender) -> bool:
+        """Send a file's events and remove it; False where it has to wait. Raises OSError."""
+        events = spool.read(file)
+        for start in range(0, len(events), self._settings.batch_events):
+            if sender.deliver(events[start : start + self._settings.batch_events], counted=False):
+                return False
+        spool.remove(file)
         return True
 
     def _routes_loop(self, ending: Ending) -> None:

@@ -35,6 +35,7 @@ class RouteCache:
         """Fetch the routes where they have changed. Raises ApiError; the routes stay as they were then."""
         headers = {"If-None-Match": self._tag} if self._tag and self.table is not None else {}
         found: list[Route] = []
+        tag = ""
         for number in range(1, PAGES_MAX + 1):
             query = [("page[number]", str(number)), ("page[size]", str(PAGE_SIZE))]
             answer = self._client.request("GET", PATH, query=query, headers=headers if number == 1 else None)
@@ -43,10 +44,12 @@ class RouteCache:
             page = list(_resources(answer.body))
             found += [route for one in page if (route := read_route(one)) is not None]
             if number == 1:
-                self._tag = answer.headers.get("etag", "")
+                tag = answer.headers.get("etag", "")
             if len(page) < PAGE_SIZE:
                 break
         self.table = RouteTable(found)
+        # Not before: the tag of a list of which a later page did not come would keep the old routes for good.
+        self._tag = tag
         self._known.set()
 
 

@@ -19,6 +19,7 @@ RETRY_AFTER_MAX_S = 300.0
 """The longest pause that an answer can ask for."""
 MAX_LOGGED_CHARACTERS = 500
 
+_COUNTED = "dynameter-accepted"
 _TOO_LARGE = 413
 _INVALID = frozenset({400, 422})
 _log = logging.getLogger("dynameter.middleware")
@@ -71,7 +72,10 @@ class Sender:
 
     def _send(self, batch: Sequence[bytes]) -> ApiAnswer:
         body = b"[" + b",".join(batch) + b"]"
-        return self._client.request("POST", PATH, body=body, media_type=MEDIA_TYPE, headers={"Prefer": PREFERENCES})
+        answer = self._client.request("POST", PATH, body=body, media_type=MEDIA_TYPE, headers={"Prefer": PREFERENCES})
+        if not _settles(answer, len(batch)):
+            raise ApiError(answer.status, f"what answered {answer.status} is not the service: it tells of no events")
+        return answer
 
     def _divide(self, batch: list[bytes], error: ApiError, pending: deque[list[bytes]], counted: bool) -> None:
         """Find the event that spoils the batch: by halves, and the last half is it."""
@@ -113,6 +117,14 @@ class Sender:
         """Full jitter, on top of what the answer asks for."""
         backoff_s = min(self._retry_max_s, BACKOFF_BASE_S * 2.0 ** min(failures, 20)) * self._random()
         return min(error.retry_after_s or 0.0, RETRY_AFTER_MAX_S) + backoff_s
+
+
+def _settles(answer: ApiAnswer, events: int) -> bool:
+    """Whether the service itself says what became of the events: a page that a proxy answers 200 with stores none."""
+    if _COUNTED in answer.headers:
+        return True
+    results = answer.body.get("results") if isinstance(answer.body, dict) else None
+    return isinstance(results, list) and len(results) == events
 
 
 def _blames_events(error: ApiError) -> bool:

@@ -70,8 +70,14 @@ class Spool:
         name = f"{time.time_ns():020d}-{os.getpid()}-{next(_names)}"
         unfinished = self.folder / f"{name}.part"
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self.folder / f"{name}{suffix}")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(self.folder / f"{name}{suffix}")
+        except OSError:
+            # Nobody would send it or count it, and a disk that is full must not stay so for it.
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+            raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,26 @@ def test_a_file_that_cannot_be_imported_so_is_wrong_usage(
 
     assert (done.code, store.requests) == (2, 0)
     assert reason in done.err
+
+
+def test_a_pipe_is_refused_for_what_was_read_of_it_would_be_lost(run: Run, store: Store, tmp_path: Path) -> None:
+    pipe = tmp_path / "usage.jsonl"
+    os.mkfifo(pipe)
+
+    done = run("events", "import", pipe, "--json")
+
+    assert (done.code, store.requests) == (2, 0)
+    assert "is no regular file" in done.err
+
+
+def test_a_folder_that_takes_no_state_does_not_stop_an_import(run: Run, store: Store, tmp_path: Path) -> None:
+    file = tmp_path / ("u" * 245 + ".csv")  # with what stands behind it the name is longer than a name may be
+    file.write_text(CSV + rows(30))
+
+    done = run("events", "import", file, *MAPPED, "--batch", "10", "--json")
+
+    assert (done.code, counts(done)["accepted"]) == (0, 30)
+    assert done.err.count("cannot be kept") == 1
 
 
 def test_a_dry_run_sends_nothing(run: Run, store: Store, file: Path) -> None:

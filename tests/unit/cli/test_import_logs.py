@@ -90,6 +90,17 @@ def test_an_import_that_was_stopped_goes_on_without_sending_again(run: Run, stor
     assert (done.json()["accepted"], done.json()["duplicate"], len(store.exchanges)) == (8, 0, 8)
 
 
+def test_a_bad_line_before_a_stop_is_told_once(run: Run, store: Store, log: Path) -> None:
+    log.write_text(LINE + "nonsense\n" + LINE)
+    store.fails_after = 1
+    run("events", "import", log, "--batch", "1", "--parallel", "1")
+    store.fails_after = None
+
+    done = run("events", "import", log, "--batch", "1", "--parallel", "1", "--json")
+
+    assert (done.json()["accepted"], done.json()["rejected"]) == (2, 1)
+
+
 def test_bad_lines_and_refused_requests_are_told_by_line(run: Run, store: Store, log: Path) -> None:
     log.write_text(LINE + "nonsense\n" + LINE.replace("/x", "/bad") + LINE)
 

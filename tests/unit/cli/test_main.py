@@ -25,6 +25,21 @@ def test_wrong_usage_is_exit_code_2(run: Run) -> None:
     assert run("routes", "frobnicate").code == 2
 
 
+@pytest.mark.parametrize("command", [("events", "list", "--subject"), ("meters", "get"), ("quota", "check")])
+def test_bytes_that_are_no_text_are_wrong_usage(run: Run, service: FakeService, command: tuple[str, ...]) -> None:
+    done = run(*command, "a\udcff")
+
+    assert (done.code, service.sent) == (2, [])
+    assert "no UTF-8" in done.err
+
+
+def test_a_cost_past_any_is_told_with_every_digit(run: Run) -> None:
+    done = run("cost", "--events-per-second", "1e12", "--kept-months", "1" + "0" * 30, "--json")
+
+    assert done.code == 0
+    assert done.json()["usd"] > 10**30
+
+
 def test_a_service_that_does_not_answer_is_exit_code_3(run: Run) -> None:
     done = run("meters", "list", "--url", "http://127.0.0.1:9")
 

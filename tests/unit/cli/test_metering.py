@@ -136,6 +136,13 @@ def test_a_table_has_a_column_for_each_group(run: Run, service: FakeService) -> 
     ]
 
 
+def test_csv_cannot_steer_a_terminal(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.script = [Told(200, "subject,value\r\n\x1b]0;owned\x07,1\r\n", media_type="text/csv")]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+
+    assert run("usage", "m", "--csv").out == "subject,value\n\\x1b]0;owned\\x07,1\n"
+
+
 def test_csv_is_passed_through_as_it_came(run: Run, service: FakeService) -> None:
     service.script = [Told(200, "window_start,value\n2026,1\n", media_type="text/csv")]
 
@@ -275,3 +282,12 @@ def test_a_void_is_undone(run: Run, service: FakeService) -> None:
 
     assert run("events", "void", "--undo", "V1").err == "void V1 is undone\n"
     assert (service.sent[0].method, service.sent[0].path) == ("DELETE", f"/v1/{WORKSPACE}/voids/V1")
+
+
+def test_an_event_that_may_have_been_stored_is_told_by_its_id(run: Run, service: FakeService) -> None:
+    service.answer = lambda _: Told(0)
+
+    done = run("events", "send", "--type", "t", "--subject", "c")
+
+    assert done.code == 3
+    assert f"--id {service.sent[0].json()['id']}" in done.err

@@ -83,6 +83,31 @@ def test_a_profile_has_a_plain_name(path: Path, name: str) -> None:
         write_profile(path, name, FILE)
 
 
+def test_profiles_of_other_names_are_kept_as_they_are(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('[profiles."my.prod"]\nurl = "https://prod"\nkey = "dm_p"\n')
+
+    write_profile(path, "default", FILE)
+
+    assert read_profile(path, "my.prod") == Place("https://prod", "dm_p")
+
+
+@pytest.mark.parametrize("text", ["[profiles]\nother = 3", "[profiles.other]\nkey = 3"])
+def test_a_broken_profile_is_an_error_when_another_one_is_written(path: Path, text: str) -> None:
+    path.parent.mkdir()
+    path.write_text(text)
+
+    with pytest.raises(BadSettings):
+        write_profile(path, "default", FILE)
+
+
+def test_a_key_that_cannot_be_kept_is_not_shown(run: Run, service: FakeService) -> None:
+    done = run("configure", "--url", service.url, "--key", 'dm_secret"')
+
+    assert done.code == 2
+    assert "secret" not in done.out + done.err
+
+
 def test_configure_writes_what_the_other_commands_then_use(run: Run, env: dict[str, str], service: FakeService) -> None:
     url = env.pop("DYNAMETER_URL")
     del env["DYNAMETER_API_KEY"]

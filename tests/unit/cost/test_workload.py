@@ -92,3 +92,9 @@ def test_every_workload_has_a_bill_of_finite_units(workload: Workload) -> None:
 def test_numbers_that_make_no_sense_are_refused_by_name(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Workload(Decimal(1), **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate", ["1e-10", "1e13", "1e999"])
+def test_a_rate_that_cannot_be_reckoned_with_is_refused(rate: str) -> None:
+    with pytest.raises(ValueError, match="events_per_second must be from"):
+        Workload(Decimal(rate))

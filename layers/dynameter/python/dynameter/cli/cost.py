@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,9 @@ MAX_BATCHING_WINDOW_S = 300
 """What Lambda allows."""
 
 _HIDDEN_USD = Decimal("0.005")
+_MILLIONTH = Decimal("0.000001")
+_WIDE = Context(prec=1_000)
+"""Whatever a workload comes to has fewer digits."""
 _toml = click.Path(exists=True, dir_okay=False, path_type=Path)
 _aggregations = click.Choice([one.value for one in Aggregation], case_sensitive=False)
 
@@ -131,7 +134,7 @@ def _document(bill: Bill, prices: Prices) -> dict[str, Any]:
 
 def _rounded(value: Decimal) -> Decimal:
     """To a millionth; of money that is far below what a bill shows."""
-    return round(value, 6)
+    return _WIDE.quantize(value, _MILLIONTH)
 
 
 def _money(usd: Decimal) -> str:

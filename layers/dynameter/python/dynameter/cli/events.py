@@ -10,7 +10,8 @@ import click
 from dynameter import codec
 from dynameter.cli.events_import import import_events
 from dynameter.cli.options import Instant, JsonText, given, service_options
-from dynameter.cli.session import Session, pass_session
+from dynameter.cli.session import Session, pass_session, segment
+from dynameter.client.api import ApiError
 
 SEND_PATH = "/api/v1/events"
 LIST_PATH = "/api/v2/events"
@@ -48,13 +49,18 @@ def send_event(
         "subject": subject,
         **given(time=time_, data=data),
     }
-    answer = session.client.request(
-        "POST",
-        SEND_PATH,
-        body=event,
-        media_type="application/cloudevents+json",
-        headers={"Prefer": "return=representation"},
-    )
+    try:
+        answer = session.client.request(
+            "POST",
+            SEND_PATH,
+            body=event,
+            media_type="application/cloudevents+json",
+            headers={"Prefer": "return=representation"},
+        )
+    except ApiError as error:
+        if error.passing:  # it may be stored: only under the same id it will not count twice
+            session.output.note(f"to send the same event again, give it --id {event['id']}")
+        raise
     found = answer.body["results"][0]
     session.output.one({name: found[name] for name in ("id", "source", "status")})
     if found["status"] == "conflict":
@@ -145,7 +151,7 @@ def void_events(
     """Take events back, so that they no longer count: one by its ID, or all that meet every condition."""
     path = f"/v1/{session.workspace}/voids"
     if undo is not None:
-        answer = session.client.request("DELETE", f"{path}/{undo}")
+        answer = session.client.request("DELETE", f"{path}/{segment(undo)}")
         session.output.note(f"void {undo} is {'undone' if answer.status == 204 else 'being undone'}")
         return
     body = {**_wanted(id_, **conditions), **given(reason=reason), "dry_run": dry_run}

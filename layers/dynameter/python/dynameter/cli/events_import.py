@@ -87,6 +87,7 @@ def _run(session: Session, job: Job, tally: Tally, options: Mapping[str, Any]) -
     if kept is not None and kept.digest != digest:
         session.output.note("the import that was stopped had other settings: beginning at the first line")
         kept = None
+    keeper = checkpoint.Keeper(state, session.output.note)
     with job.records(kept) as (found, resumed):
         if kept is not None:
             _tell_resumption(session, kept, tally, resumed)
@@ -97,13 +98,13 @@ def _run(session: Session, job: Job, tally: Tally, options: Mapping[str, Any]) -
                 _write_rejects(rejects, outcomes)
                 if not dry_run:
                     counts = {fate.value: count for fate, count in tally.counts.items()}
-                    checkpoint.write(state, checkpoint.Checkpoint(digest, position, counts))
+                    keeper.keep(checkpoint.Checkpoint(digest, position, counts))
                 show(position.offset, _summary(tally))
 
             send = _count if dry_run else _sender(session, job)
             importer.import_all(found, send, settled, size=options["batch"], parallel=options["parallel"])
     if not dry_run:
-        state.unlink(missing_ok=True)
+        keeper.forget()
 
 
 def _sender(session: Session, job: Job) -> EventSender | ExchangeSender:

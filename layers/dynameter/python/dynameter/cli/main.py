@@ -81,6 +81,12 @@ def main(arguments: Sequence[str], env: Mapping[str, str] | None = None, clock: 
     except ApiError as error:
         Output.complain(error.message)
         return UNREACHABLE if error.passing else REFUSED
+    except UnicodeEncodeError as error:
+        if error.encoding != "utf-8":
+            raise
+        # Bytes of the command line or of standard input that no request can carry; none was made of them.
+        Output.complain("what was given holds bytes that are no UTF-8")
+        return WRONG_USAGE
     except BrokenPipeError:
         # Whoever read the output has seen enough; the interpreter must not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -75,6 +75,10 @@ class Output:
         """Print text as it is, such as a file's."""
         click.echo(text, nl=not text.endswith("\n"))
 
+    def foreign(self, text: str) -> None:
+        """Print text of the service's as it came; a terminal gets it with its control characters spelt out."""
+        self.lines(safe(text.replace("\r\n", "\n")) if sys.stdout.isatty() else text)
+
     @staticmethod
     def note(text: str) -> None:
         """Tell people something that is no part of the result."""

@@ -99,8 +99,10 @@ def write_profile(path: Path, name: str, place: Place) -> None:
     profiles = {**(kept if isinstance(kept, dict) else {}), name: {one: getattr(place, one) for one in VARIABLES}}
     lines = [f"profile = {_quoted(name)}"]
     for one, values in profiles.items():
-        lines += ["", f"[profiles.{one}]"]
-        lines += [f"{key} = {_quoted(values[key])}" for key in VARIABLES if values.get(key)]
+        if not isinstance(values, dict):
+            raise BadSettings(f"{path}: profile {one!r} must be a table")
+        lines += ["", f"[profiles.{one if _PROFILE_NAME.fullmatch(one) else _quoted(one)}]"]
+        lines += [f"{key} = {_quoted(values[key], key)}" for key in VARIABLES if values.get(key)]
     _replace(path, "\n".join(lines) + "\n")
 
 
@@ -126,7 +128,8 @@ def _replace(path: Path, text: str) -> None:
         raise BadSettings(f"{path} cannot be written: {error}") from None
 
 
-def _quoted(value: str) -> str:
-    if _UNSAFE.search(value):
-        raise BadSettings(f"{value!r} has characters that no address, key or workspace has")
+def _quoted(value: object, what: str = "name") -> str:
+    """The value as TOML has it. What it is is not told where it is wrong: it may be a key."""
+    if not isinstance(value, str) or _UNSAFE.search(value):
+        raise BadSettings(f"a profile's {what} is no text, or has characters that no address, key or workspace has")
     return f'"{value}"'

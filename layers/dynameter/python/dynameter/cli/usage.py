@@ -38,7 +38,7 @@ def usage(session: Session, meter: str, as_csv: bool, plot: bool, **question: An
     if state := answer.headers.get("dynameter-state"):
         session.output.note(f"meter {meter} is {state}: the answer may not cover everything yet")
     if as_csv:
-        session.output.lines(str(answer.body))
+        session.output.foreign(str(answer.body))
     elif session.output.json:
         session.output.document(answer.body)
     elif plot:

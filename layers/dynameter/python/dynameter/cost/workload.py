@@ -14,6 +14,9 @@ READ_UNIT_BYTES = 4_096
 MINUTES = 60
 HOUR_S = 3_600
 
+RATES = Decimal("1e-9"), Decimal("1e12")
+"""Events and queries a second that can be priced: the least, but for none, and the most."""
+
 _PRECISION = 28
 _ROUNDS = 100
 _MS_A_S = 1_000
@@ -53,6 +56,10 @@ class Workload:
                 raise ValueError(f"{name} must not be negative")
         if not self.events_per_second:
             raise ValueError("events_per_second must be more than 0")
+        for name in ("events_per_second", "queries_per_second"):
+            rate = getattr(self, name)
+            if rate and not RATES[0] <= rate <= RATES[1]:
+                raise ValueError(f"{name} must be from {RATES[0]} to {RATES[1]}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,3 +61,27 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     Path(temporary).replace(path)
+
+
+class Keeper:
+    """Keeps how far an import has come, where that can be; ``tell`` hears once that it cannot, and why."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        self._path = path
+        self._tell = tell
+        self._works = True
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Keep it; an import goes on without."""
+        if not self._works:
+            return
+        try:
+            write(self._path, checkpoint)
+        except OSError as error:
+            self._works = False
+            self._tell(f"how far the import is cannot be kept, stopped it would begin at the first line: {error}")
+
+    def forget(self) -> None:
+        """The import is done."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)

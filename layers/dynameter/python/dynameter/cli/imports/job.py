@@ -67,6 +67,9 @@ class Job:
 
         Raises ``UnusableFile``; OSError, EOFError, zlib.error.
         """
+        if not path.is_file():
+            # Read once to see what it is, a pipe would be without its beginning from then on.
+            raise UnusableFile(f"{path} is no regular file: put what it holds into one")
         name = stable_name(path)
         named = EventMap(**{**asdict(mapping), "source": mapping.source or name})
         suffix = Path(name).suffix.lower()

@@ -39,8 +39,8 @@ class Lines:
         self._hash = hashlib.sha256()
         self.offset = 0
         self.number = 0
-        self.raw = b""
         self.overlong = False
+        self._raw = bytearray()
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -52,13 +52,18 @@ class Lines:
         self.number += 1
         text = read if self.number > 1 else read.removeprefix(_BOM)
         if self._collect:
-            self.raw += text
+            self._raw += text
         return text.decode("utf-8", "surrogateescape")
 
     def mark(self) -> None:
         """Start collecting ``raw`` anew."""
-        self.raw = b""
+        self._raw = bytearray()
         self.overlong = False
+
+    @property
+    def raw(self) -> bytes:
+        """The lines since the mark, as they were."""
+        return bytes(self._raw)
 
     @property
     def position(self) -> Position:

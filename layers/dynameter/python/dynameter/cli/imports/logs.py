@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dynameter import codec
 from dynameter.cli.imports.lines import Lines, Position
@@ -16,8 +17,8 @@ def read_log(lines: Lines, format_: LogFormat, user_field: str, source: str) -> 
     bad: list[BadLine] = []
     settled = lines.position
     for found in read_access_log(lines, format_, user_field=user_field, on_bad_line=bad.append):
-        # A bad line is known with the good one after it, which is not settled by it.
-        yield from (_rejected(one, settled) for one in bad)
+        # A bad line is known with the good one after it, which is not settled by it; the bad one is.
+        yield from (_rejected(one, replace(settled, line=one.line)) for one in bad)
         bad.clear()
         settled = lines.position
         yield Record(found.line, settled, codec.encode(_exchange(found, source)), id=found.id)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynameter.errors import Unavailable
 from dynameter.gateway.plan import MeterType
 from dynameter.gateway.quotas.books import BookStore, _decode, _encode
 from dynameter.gateway.quotas.reservation import Book, BookKey, Entry, Hold, ReservationId, Settling
@@ -70,6 +71,14 @@ def test_a_changed_entry_is_not_given_back(books: BookStore) -> None:
     books.settle(held, "n" * 11, HOLD, Settling(Decimal(1), 1, 2, "{}"))
 
     assert not books.give_back(held, {"n" * 11: HOLD}).done
+
+
+def test_a_book_full_of_commits_that_wait_to_be_stored_is_a_reason_to_come_again(books: BookStore) -> None:
+    held = books.hold(KEY, "n" * 11, HOLD, None).book
+    assert held is not None
+
+    with pytest.raises(Unavailable, match="wait to be stored"):
+        books.settle(held, "n" * 11, HOLD, Settling(Decimal(1), 1, 2, "x" * 410_000))
 
 
 def test_there_is_no_book_before_the_first_reservation(books: BookStore) -> None:

@@ -67,6 +67,11 @@ def test_nothing_matches_nothing() -> None:
     assert matched([], "/") is None
 
 
+@pytest.mark.parametrize("wider", ["/a/*", "/a/"])
+def test_a_star_at_its_end_makes_no_prefix_longer_than_another(wider: str) -> None:
+    assert matched([route("a", wider), route("b", "/a/b")], "/a/b/c") == "b"
+
+
 def test_priority_comes_before_everything() -> None:
     routes = [route("exact", "/a", EXACT), route("prefix", "/a"), route("regex", "/a|/b", REGEX, priority=1)]
 
@@ -135,8 +140,11 @@ def naive(routes: list[Route], method: str, path: str) -> str | None:
             return path.startswith(one.path_pattern.removesuffix("*"))
         return re.fullmatch(one.path_pattern.replace("{x}", "[^/]+"), path) is not None
 
+    def length(one: Route) -> int:
+        return len(one.path_pattern.removesuffix("*") if one.match_type is PREFIX else one.path_pattern)
+
     found = [one for one in routes if holds(one)]
-    found.sort(key=lambda one: (-one.priority, kinds.index(one.match_type), -len(one.path_pattern), one.id))
+    found.sort(key=lambda one: (-one.priority, kinds.index(one.match_type), -length(one), one.id))
     return found[0].id if found else None
 
 

@@ -307,6 +307,19 @@ def test_a_commit_whose_event_could_not_be_stored_is_done_by_its_repetition(worl
 # ---- crashes
 
 
+def test_a_commit_left_half_done_is_done_by_the_first_reservation_of_the_next_month(world: QuotaWorld) -> None:
+    id_ = world.granted(4)
+    world.ledger.down = True
+    with pytest.raises(Unavailable):
+        commit(world, id_, 3)
+    world.ledger.down = False
+    world.clock.advance(20 * 86_400)
+
+    world.granted()
+
+    assert len(world.ledger.events) == 1
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("call", range(4))
 def test_a_commit_killed_anywhere_is_whole_after_its_repetition(world: QuotaWorld, call: int, after: bool) -> None:
@@ -340,7 +353,7 @@ def test_a_commit_killed_and_never_repeated_ends_done_or_given_back(world: Quota
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("call", range(2))
+@pytest.mark.parametrize("call", range(3))
 def test_a_reserve_killed_anywhere_leaks_nothing(world: QuotaWorld, call: int, after: bool) -> None:
     world.calls.kill_at, world.calls.after = call, after
     with pytest.raises(Killed):

@@ -51,6 +51,7 @@ def test_a_plain_route_breaks_no_rule() -> None:
         ({"path_pattern": "/" + "x" * rules.MAX_PATTERN_CHARACTERS}, "path_pattern"),
         ({"path_pattern": "/users/*/orders"}, "path_pattern"),
         ({"path_pattern": "/a(", "match_type": MatchType.REGEX}, "path_pattern"),
+        ({"path_pattern": "/a)|(?:/b", "match_type": MatchType.REGEX}, "path_pattern"),
         ({"path_pattern": "(a)\\1", "match_type": MatchType.REGEX}, "path_pattern"),
         ({"path_pattern": "(?=a)", "match_type": MatchType.REGEX}, "path_pattern"),
         ({"path_pattern": "((a{1,100}){1,100}){1,100}", "match_type": MatchType.REGEX}, "path_pattern"),

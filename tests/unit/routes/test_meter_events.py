@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -305,3 +306,13 @@ def test_exchanges_are_not_listed(listed: Any, call: Call, workspace: str) -> No
     call("POST /v1/{workspace_id}/exchanges", path={"workspace_id": workspace}, body=body)
 
     assert len(ids(listed())) == 7
+
+
+def test_what_is_told_of_a_batch_of_odd_names_can_be_carried(call: Call) -> None:
+    odd = {"\1" * 63 + chr(97 + place): 1 for place in range(10)}
+    body = document(*({**odd, "id": f"{place:04}" + '"' * 508} for place in range(900)))
+
+    answer = call(POST, body=body)
+
+    assert answer.status == 422
+    assert len(json.dumps(codec.encode(answer.body).decode())) < 5_500_000

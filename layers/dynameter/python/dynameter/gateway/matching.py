@@ -56,7 +56,7 @@ class RouteTable:
         if route.match_type is MatchType.EXACT:
             self._exact.setdefault(route.path_pattern, []).append(ranked)
         elif route.match_type is MatchType.PREFIX:
-            self._prefixes.setdefault(route.path_pattern.removesuffix("*"), []).append(ranked)
+            self._prefixes.setdefault(_plain(route), []).append(ranked)
         else:
             try:
                 self._regexes.append((compile_pattern(path_regex(route.path_pattern)), ranked))
@@ -65,13 +65,29 @@ class RouteTable:
                 return
 
 
+def check_regex(pattern: str) -> None:
+    """Raise InvalidPattern unless a ``regex`` route may have the pattern."""
+    # Alone first: of two that do not balance, such as ``/a)|(?:/b``, the anchors around them would hold but one end.
+    compile_pattern(_inner_regex(pattern))
+    compile_pattern(path_regex(pattern))
+
+
 def path_regex(pattern: str) -> str:
     """The regular expression behind a ``regex`` route's pattern."""
-    return f"^(?:{_PARAMETER.sub('[^/]+', pattern)})$"
+    return f"^(?:{_inner_regex(pattern)})$"
+
+
+def _inner_regex(pattern: str) -> str:
+    return _PARAMETER.sub("[^/]+", pattern)
 
 
 def _order(route: Route) -> tuple[int, int, int, str]:
-    return -route.priority, _KINDS[route.match_type], -len(route.path_pattern), route.id
+    return -route.priority, _KINDS[route.match_type], -len(_plain(route)), route.id
+
+
+def _plain(route: Route) -> str:
+    """The pattern, of a prefix without the ``*`` that says the same as none: it makes none longer than another."""
+    return route.path_pattern.removesuffix("*") if route.match_type is MatchType.PREFIX else route.path_pattern
 
 
 def _first(candidates: Iterable[_Ranked], method: str) -> _Ranked | None:

@@ -13,9 +13,9 @@ from decimal import Decimal
 from dynameter.errors import FieldError
 from dynameter.events.rules import MAX_SUBJECT_BYTES
 from dynameter.gateway.expression import ExpressionError
-from dynameter.gateway.matching import path_regex
+from dynameter.gateway.matching import check_regex
 from dynameter.gateway.measurement import check_metering
-from dynameter.gateway.pattern import InvalidPattern, compile_pattern
+from dynameter.gateway.pattern import InvalidPattern
 from dynameter.gateway.plan import UNLIMITED, Plan
 from dynameter.gateway.route import MatchType, Metering, MeteringMode, Route
 from dynameter.usage.windows import UnknownZone, load_zone
@@ -128,7 +128,7 @@ def _pattern_errors(pattern: str, match_type: MatchType) -> Iterator[FieldError]
         yield _error("path_pattern", "format", "must not contain control characters")
     elif match_type is MatchType.REGEX:
         try:
-            compile_pattern(path_regex(pattern))
+            check_regex(pattern)
         except InvalidPattern as error:
             yield _error("path_pattern", "format", f"is no regular expression: {error}", pattern)
     elif not pattern.startswith("/"):

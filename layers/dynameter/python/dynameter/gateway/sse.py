@@ -13,8 +13,6 @@ from typing import Final
 
 import msgspec
 
-MAX_EVENT_BYTES: Final = 1 << 20
-"""What is kept of one event's data, and of one line; the rest is dropped, the event still counts."""
 DONE: Final = "[DONE]"
 """What OpenAI's streams end with; it is no JSON and says nothing of usage."""
 
@@ -32,9 +30,12 @@ class SseEvent(msgspec.Struct, frozen=True):
 
 
 class SseParser:
-    """Reads a stream in chunks of any size, cut anywhere, with bounded memory."""
+    """Reads a stream in chunks of any size, cut anywhere, with bounded memory.
 
-    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+    ``max_event_bytes`` is what is kept of one event's data, and of one line; the rest is dropped, the event counts.
+    """
+
+    def __init__(self, max_event_bytes: int) -> None:
         self._limit = max_event_bytes
         self._rest = bytearray()  # the line that is not over yet
         self._begun = False

@@ -221,7 +221,7 @@ def bytes_of(frame: Frame, value: Any) -> bytes:
 
 def to_json(frame: Frame, value: Any, depth: int = 0) -> Any:
     """A value as the JSON encoder takes it; map keys become text. Spends a step for each part."""
-    if depth > MAX_VALUE_DEPTH:
+    if depth >= MAX_VALUE_DEPTH and (type(value) in ARRAYS or type(value) in MAPS):
         raise Fault(f"arrays and maps nest deeper than {MAX_VALUE_DEPTH}")
     frame.spend_steps(1)
     if type(value) is str:

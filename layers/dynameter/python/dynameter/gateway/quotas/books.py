@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 
 from dynameter import codec
 from dynameter.clock import MICROSECONDS
+from dynameter.errors import Unavailable
 from dynameter.gateway.plan import MeterType
 from dynameter.gateway.quotas.quota import add, subtract
 from dynameter.gateway.quotas.reservation import MAX_OPEN, Book, BookKey, Entry, Hold, Settling
@@ -40,6 +41,10 @@ _ENTRY = "r"
 _ENTRY_NAME_CHARACTERS = 12
 _SORT_KEY = {"S": "="}
 _NOTHING = Decimal(0)
+
+_INVALID, _TOO_LARGE = "ValidationException", "Item size"
+"""How DynamoDB refuses an item of more than 400 KB."""
+_WAIT_S = 5
 
 _Item = dict[str, Any]
 
@@ -166,6 +171,9 @@ class BookStore:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except ClientError as error:
+            if error_code(error) == _INVALID and _TOO_LARGE in str(error):
+                # Commits wait in the book until their events are stored: it is full where storage takes no events.
+                raise Unavailable("too many commits of the user wait to be stored", retry_after_s=_WAIT_S) from error
             if error_code(error) != CONDITION_FAILED:
                 raise
             old: Any = error.response.get("Item")

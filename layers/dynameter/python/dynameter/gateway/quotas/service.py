@@ -7,7 +7,7 @@ reservations has taken. Usage is read before the book: what a commit stores afte
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -197,6 +197,8 @@ class QuotaService:
         key = BookKey(workspace, user_id, plan.meter_type, month)
         usage = None if plan.unlimited else self._usage.usage(workspace, user_id, plan.meter_type, month)
         book = self._tidied(self._books.read(workspace, key.digest), now_us, deadline_us)
+        if book is None:
+            self._tidy_month_before(plan, key, now_us, deadline_us)
         outside = _ZERO if usage is None else _outside(usage, book)
         held = quota.booked(units)
         room = _room(plan, quota.add(outside, held))
@@ -282,6 +284,11 @@ class QuotaService:
                 return None
             book = changed
         return book
+
+    def _tidy_month_before(self, plan: Plan, key: BookKey, now_us: int, deadline_us: int) -> None:
+        """With the first reservation of a month: nobody else looks into the book of the one before."""
+        before = replace(key, period=quota.month_of(plan, key.period.start_us - 1))
+        self._tidied(self._books.read(key.workspace, before.digest), now_us, deadline_us)
 
     def _finish(self, book: Book, nonce: str, settling: Settling, deadline_us: int) -> None:
         """Store the commit's event, then drop the commit from the book: killed between the two, it is done again."""

@@ -167,7 +167,7 @@ def flatten(frame: Frame, values: Any) -> tuple[Any, ...]:
 
 
 def _flatten(frame: Frame, values: Any, found: list[Any], depth: int) -> None:
-    if depth > MAX_VALUE_DEPTH:
+    if depth >= MAX_VALUE_DEPTH:
         raise Fault(f"arrays nest deeper than {MAX_VALUE_DEPTH}")
     for value in elements(values):
         frame.spend_steps(1)

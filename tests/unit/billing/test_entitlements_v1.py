@@ -245,6 +245,27 @@ def test_a_subject_s_own_entitlement_is_still_its_own_after_a_customer_has_it(ri
     assert rights.value(subject="loner")["usage"] == 1
 
 
+def test_a_balance_of_a_group_that_is_not_counted_yet_can_be_asked_for_later(rights: Rights) -> None:
+    grouped = {"name": "Tokens", "groupBy": {"model": "$.model"}}
+    rights.ok("PUT /api/v1/meters/{meterIdOrSlug}", path={"meterIdOrSlug": "tokens_total"}, body=grouped)
+    sold = {"key": "gpt", "name": "GPT", "meterSlug": "tokens_total", "meterGroupByFilters": {"model": "gpt"}}
+    rights.ok("POST /api/v1/features", body=sold)
+    rights.create(featureKey="gpt")
+    rights.clock.advance(1)
+
+    status, problem = rights.call(f"GET {SUBJECT}/value", path=rights.path("gpt"))
+
+    assert (status, problem["detail"]) == (503, "meter tokens_total is being rebuilt with the groups of gpt")
+
+
+def test_a_subject_s_own_entitlement_can_be_deleted_after_a_customer_has_it(rights: Rights) -> None:
+    made = rights.create(subject="loner")
+    attribution = {"subjectKeys": ["loner"]}
+    rights.ok("POST /api/v1/customers", body={"key": "late", "name": "Late", "usageAttribution": attribution})
+
+    assert rights.call(f"DELETE {SUBJECT}", path=rights.path(made["id"], subject="loner")) == (204, None)
+
+
 @pytest.mark.parametrize("subject", ["x" * 513, "a\0b", "\ud800"])
 def test_what_no_event_can_have_as_its_subject_is_refused(rights: Rights, subject: str) -> None:
     assert rights.call(f"GET {SUBJECTS}", path={"subjectIdOrKey": subject})[0] == 400

@@ -10,7 +10,8 @@ import pytest
 from dynameter.billing.customers.customer import Customer
 from dynameter.billing.features.feature import Feature, compile_filters
 from dynameter.billing.metering import BillingUsage
-from dynameter.errors import Unavailable
+from dynameter.clock import HOUR_US, MINUTE_US
+from dynameter.errors import AlreadyExists, TooLarge, Unavailable
 from dynameter.meters.meter import Aggregation, Generation, Meter
 from dynameter.usage.queries.query import UsageAnswer, UsageQuery, UsageRow
 from tests.conftest import WORKSPACE
@@ -33,8 +34,14 @@ class Recorded:
 class One:
     """A meter that is found by every name."""
 
-    def __init__(self, group_by: dict[str, str], aggregation: Aggregation = Aggregation.SUM) -> None:
-        generation = Generation(1, group_by, 0, complete=True)
+    def __init__(
+        self,
+        group_by: dict[str, str],
+        aggregation: Aggregation = Aggregation.SUM,
+        *,
+        counted: dict[str, str] | None = None,
+    ) -> None:
+        generation = Generation(1, group_by if counted is None else counted, 0, complete=True)
         self.meter = Meter(
             workspace=WORKSPACE,
             id="M",
@@ -98,7 +105,14 @@ def test_a_features_filters_hold() -> None:
 
 
 def test_a_group_that_is_not_counted_yet_is_waited_for() -> None:
+    meters = One({"model": "$.model"}, counted={})
+
     with pytest.raises(Unavailable, match="rebuilt"):
+        BillingUsage(meters, Recorded()).of(WORKSPACE, feature(model={"$eq": "gpt"}), CUSTOMER, 10, 20)
+
+
+def test_a_group_that_was_dropped_is_not_waited_for() -> None:
+    with pytest.raises(AlreadyExists, match="has no group by model any more"):
         asked({}, model={"$eq": "gpt"})
 
 
@@ -130,3 +144,60 @@ def test_nothing_is_read_where_nothing_can_be(sold: Feature, customer: Customer,
 )
 def test_sums_and_counts_are_additive(aggregation: Aggregation, additive: bool) -> None:
     assert BillingUsage(One({}, aggregation), Recorded()).is_additive(WORKSPACE, feature()) is additive
+
+
+class Bounded(Recorded):
+    """A usage service that counts an hour as 1, and refuses to read more than 100 at once."""
+
+    def query(self, meter: Meter, query: UsageQuery) -> UsageAnswer:
+        self.asked.append(query)
+        hours = Decimal(query.range.end_us - query.range.start_us) / HOUR_US
+        if hours > 100:
+            raise TooLarge("too much usage", code="query_too_large")
+        return UsageAnswer(query, (UsageRow(1, 2, None, {}, hours),))
+
+
+def test_what_is_too_much_to_read_at_once_is_added_up_of_parts() -> None:
+    meters, span = One({}, Aggregation.SUM), (90, 8_784 * HOUR_US + 90)
+
+    assert BillingUsage(meters, Bounded()).of(WORKSPACE, feature(), CUSTOMER, *span) == 8_784
+
+
+def test_the_parts_of_what_is_too_much_to_read_begin_with_whole_hours() -> None:
+    usage = Bounded()
+
+    BillingUsage(One({}), usage).of(WORKSPACE, feature(), CUSTOMER, 90, 150 * HOUR_US + 90)
+
+    assert [(one.from_us, one.to_us) for one in usage.asked[1:]] == [
+        (90, 75 * HOUR_US),
+        (75 * HOUR_US, 150 * HOUR_US + 90),
+    ]
+
+
+class Crowded(Recorded):
+    """A usage service with an event every microsecond, which reads at most 100 of cut minutes at once."""
+
+    def query(self, meter: Meter, query: UsageQuery) -> UsageAnswer:
+        self.asked.append(query)
+        if sum(one.end_us - one.start_us for one in query.edges) > 100:
+            raise TooLarge("too many events", code="edge_too_large")
+        events = Decimal(query.range.end_us - query.range.start_us)
+        return UsageAnswer(query, (UsageRow(1, 2, None, {}, events),))
+
+
+@pytest.mark.parametrize(
+    "span",
+    [(90, 190), (10, 1_000), (MINUTE_US - 150, 3 * MINUTE_US + 150), (MINUTE_US - 150, MINUTE_US), (0, 500)],
+    ids=["few", "one minute", "both ends", "the start", "the end"],
+)
+def test_minutes_with_too_many_events_to_read_at_once_are_read_in_parts(span: tuple[int, int]) -> None:
+    counted = BillingUsage(One({}), Crowded()).of(WORKSPACE, feature(), CUSTOMER, *span)
+
+    assert counted == span[1] - span[0]
+
+
+def test_what_does_not_add_up_is_not_read_in_parts() -> None:
+    meters = One({}, Aggregation.UNIQUE_COUNT)
+
+    with pytest.raises(TooLarge):
+        BillingUsage(meters, Bounded()).of(WORKSPACE, feature(), CUSTOMER, 0, 150 * HOUR_US)

@@ -40,6 +40,12 @@ def test_a_month_keeps_its_local_time_when_the_clocks_change() -> None:
     assert boundary(anchor, MONTH, "America/New_York", 1) == rfc3339.parse("2026-04-01T00:00:00-04:00")
 
 
+def test_a_period_begins_at_its_anchor_in_an_hour_that_the_clocks_repeat() -> None:
+    anchor = rfc3339.parse("2026-11-01T01:30:00-05:00")
+
+    assert period_at(anchor, MONTH, "America/New_York", anchor)[1].start_us == anchor
+
+
 @given(
     anchor=st.integers(0, 4_000_000_000_000_000),
     instant=st.integers(0, 4_000_000_000_000_000),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import pytest
@@ -170,3 +170,10 @@ def test_graduated_tiers_price_every_unit_once(price: TieredPrice, quantity: Dec
         below = tier.up_to or below
 
     assert found.total == by_hand
+
+
+@pytest.mark.parametrize("options", [{"percentage": D(10)}, {"maximum": D("99999999999999999999.99")}, {}])
+def test_no_digit_of_a_large_amount_is_lost(options: dict[str, Any]) -> None:
+    found = rated(UnitPrice(D("12345678901234567890.12")), "12345678901234567891", **options)
+
+    assert found.total == Context(prec=200).subtract(found.amount, found.discount)

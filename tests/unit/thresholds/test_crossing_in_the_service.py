@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dynameter.billing.metering import BillingUsage
-from dynameter.errors import TooLarge
+from dynameter.billing.metering import BillingUsage, NotCountedYet
+from dynameter.errors import DynameterError, TooLarge
 from tests.simulation.test_thresholds import Bus, event
 from tests.simulation.world import World
 
@@ -180,17 +180,20 @@ def test_a_reset_makes_it_possible_to_cross_again(running: World, bus: Bus) -> N
     assert len({one["data"]["period"]["from"] for one in bus.taken}) == 2
 
 
-def test_usage_that_cannot_be_read_stops_nobody_else(running: World, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [TooLarge("too much"), NotCountedYet("the meter is being rebuilt")])
+def test_usage_that_cannot_be_read_stops_nobody_else(
+    running: World, bus: Bus, monkeypatch: pytest.MonkeyPatch, fault: DynameterError
+) -> None:
     body = {"name": "Two", "key": "two"}
     assert running.ask("billing", "POST /api/v1/customers", body=body).status == 201
     usage_of = BillingUsage.of
 
-    def too_large(self: Any, workspace: str, feature: Any, customer: Any, *ends: int) -> Any:
+    def unreadable(self: Any, workspace: str, feature: Any, customer: Any, *ends: int) -> Any:
         if customer.key == "s1":
-            raise TooLarge("too much")
+            raise fault
         return usage_of(self, workspace, feature, customer, *ends)
 
-    monkeypatch.setattr(BillingUsage, "of", too_large)
+    monkeypatch.setattr(BillingUsage, "of", unreadable)
     use(running, *range(20, 30), subject="s1")
 
     use(running, *range(10), subject="two")

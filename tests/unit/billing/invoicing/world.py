@@ -184,6 +184,9 @@ class World:
         ]
         return sum(counted, Decimal(0))
 
+    def is_exact(self, from_us: int, to_us: int) -> bool:
+        return True
+
     def is_additive(self, workspace: str, feature: Feature) -> bool:
         return self.additive
 

@@ -67,6 +67,9 @@ def read_cadence(text: str) -> Cadence:
 
 def boundary(anchor_us: int, cadence: Cadence, zone: str, number: int) -> int:
     """The instant ``number`` cadences after the anchor (before it where negative)."""
+    if number == 0:
+        # Not by its local time: in an hour that the clocks repeat that may be an hour earlier.
+        return anchor_us
     local = to_datetime(anchor_us).astimezone(load_zone(zone))
     if cadence.hours and not (cadence.years or cadence.months or cadence.weeks or cadence.days):
         return anchor_us + number * cadence.about_us

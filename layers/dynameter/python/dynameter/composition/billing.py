@@ -29,7 +29,7 @@ from dynameter.billing.subscriptions.service import SubscriptionService
 from dynameter.billing.subscriptions.store import SubscriptionStore
 from dynameter.billing.thresholds.service import ThresholdService
 from dynameter.billing.thresholds.store import ThresholdStore
-from dynameter.clock import Clock
+from dynameter.clock import HOUR_US, Clock
 from dynameter.events.history import EventHistory
 from dynameter.meters.rules import is_id
 from dynameter.meters.service import MeterService
@@ -95,7 +95,7 @@ class BillingServices:
     @cached_property
     def usage(self) -> BillingUsage:
         """What of usage is billed, exact to the instant."""
-        return BillingUsage(self.meters, UsageService(self.rows, self.edges))
+        return BillingUsage(self.meters, UsageService(self.rows, self.edges), self._oldest_us)
 
     @cached_property
     def customers(self) -> CustomerService:
@@ -171,6 +171,11 @@ class BillingServices:
     def thresholds(self) -> ThresholdService:
         """Which usage is told of, and where."""
         return ThresholdService(self.threshold_store, self.features, self.customers, self._clock, new_id, os.urandom)
+
+    def _oldest_us(self) -> int:
+        """From when on no event expires while somebody looks for it."""
+        days = self.settings.event_retention_days
+        return self._clock.now_us() - days * 24 * HOUR_US + HOUR_US if days else 0
 
     def find_subject(self, workspace: str, id_or_key: str) -> str:
         """The key of the subject that has the id, or the text itself: a subject need not be known to have usage."""

@@ -34,7 +34,8 @@ _STATUSES: dict[type[DynameterError], HTTPStatus] = {
 
 def status_of(error: DynameterError) -> HTTPStatus:
     """The status; 500 for what is no error of the domain."""
-    return _STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    known = (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
+    return next(known, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def retry_headers(error: DynameterError) -> dict[str, str]:

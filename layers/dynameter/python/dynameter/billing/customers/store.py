@@ -76,7 +76,7 @@ class CustomerStore:
         room = MAX_LISTED_BYTES
         for item in self._catalog.query(workspace, _DELETED if deleted else _LIVE):
             found.append(_from_item(workspace, item))
-            room -= len(item["metadata"]["S"]) + 500
+            room -= len(codec.encode(item))
             if len(found) > MAX_LISTED or room < 0:
                 raise TooLarge(
                     f"the workspace has more than {MAX_LISTED} customers or very large ones; ask for them by key",

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from dynameter.billing.entitlements.segment_sums import SegmentSums, stretches
 from dynameter.billing.features.feature import Feature
-from dynameter.billing.metering import Meters, production_only
+from dynameter.billing.metering import Meters, usage_filters
 from dynameter.clock import HOUR_US, MINUTE_US, Clock
 from dynameter.deadline import carry
 from dynameter.errors import TooLarge
@@ -73,14 +73,13 @@ class SegmentUsage:
     ) -> list[Decimal]:
         """The usage of the subjects between each two neighbouring points; those of ``starts`` begin a usage period.
 
-        Raises TooLarge where there is too much to read. A cut minute whose events have expired counts as if all of it
-        had happened at the minute's end.
+        Raises TooLarge where there is too much to read, and what ``usage_filters`` raises. A cut minute whose events
+        have expired counts as if all of it had happened at the minute's end.
         """
         if feature.meter_id is None or not subjects or len(points) < 2:
             return [Decimal(0)] * (len(points) - 1)
         meter = self._meters.find(feature.workspace, feature.meter_id)
-        filters = {**feature.filters, **production_only(meter, feature)}
-        sums = SegmentSums(meter, filters, points, starts)
+        sums = SegmentSums(meter, usage_filters(meter, feature), points, starts)
         budget, span = ReadBudget(), hours_of(Window(points[0], points[-1]))
         read = carry(lambda subject: self._read(meter, subject, span, sums, budget))
         for rows in self._pool.map(read, subjects):

@@ -189,7 +189,9 @@ class EntitlementService:
             if before.deleted_at_us is not None:
                 return
             _refuse_managed(before)
-            head = self._store.head(owner, before.feature_key)
+            # A subject's own stays its own, whoever the subject belongs to by now.
+            holder = owner if before.customer_id is not None else replace(owner, customer=None)
+            head = self._store.head(holder, before.feature_key)
             try:
                 self._store.replace(_ended(before, self._clock.now_us()), before, head)
             except VersionConflict:

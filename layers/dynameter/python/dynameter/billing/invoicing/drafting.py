@@ -31,6 +31,9 @@ class Metering(Protocol):
     def of(self, workspace: str, feature: Feature, customer: Customer, from_us: int, to_us: int) -> Decimal:
         """The usage of a range."""
 
+    def is_exact(self, from_us: int, to_us: int) -> bool:
+        """Whether the range can still be counted to the microsecond."""
+
     def is_additive(self, workspace: str, feature: Feature) -> bool:
         """Whether the usage of a range is the sum of the usage of its parts."""
 
@@ -51,6 +54,14 @@ class Draft:
         self._customer = customer
         self._invoices = invoices
         self._ledger: Ledger = fold(invoices)
+        # When something of a charge was voided last, and when it was billed last by an invoice that stands.
+        self._voided: dict[ChargeKey, int] = {}
+        self._billed: dict[ChargeKey, int] = {}
+        for each in invoices:
+            void_us = each.voided_at_us
+            latest, at_us = (self._billed, each.created_at_us) if void_us is None else (self._voided, void_us)
+            for one in each.lines or ():
+                latest[one.charge] = max(at_us, latest.get(one.charge, at_us))
         self._features = features
         self._metering = metering
         self._pool = pool
@@ -83,12 +94,20 @@ class Draft:
         return tuple(one for one in charges if one.period.start_us <= now_us or one.due_us <= horizon_us)
 
     @property
+    def is_reopened(self) -> bool:
+        """Whether an invoice was voided since the last one was made that stands: what it billed is due at once."""
+        voided = [one.voided_at_us for one in self._invoices if one.voided_at_us is not None]
+        standing = (one.created_at_us for one in self._invoices if one.voided_at_us is None)
+        return bool(voided) and max(voided) >= max(standing, default=0)
+
+    @property
     def ledger(self) -> Ledger:
         """What is billed."""
         return self._ledger
 
     def _late(self, charges: Sequence[Charge]) -> tuple[Line, ...]:
-        changed = find_changed(charges, self._ledger, self._measure, self._is_additive)
+        open_ = [one for one in charges if not self._is_settled(one)]
+        changed = find_changed(open_, self._ledger, self._voided, self._measure, self._is_additive)
         currency = self._subscription.currency
         lines = [line_of(charge, metered, currency, self._ledger) for charge, metered in changed]
         return (*self._gone(charges), *(one for one in lines if one.figures != NOTHING))
@@ -113,6 +132,12 @@ class Draft:
     def _measure(self, charge: Charge, from_us: int, to_us: int) -> Decimal:
         feature = self._feature(charge)
         return self._metering.of(self._subscription.workspace, feature, self._customer, from_us, to_us)
+
+    def _is_settled(self, charge: Charge) -> bool:
+        """Whether it was billed from events that are kept no more: it could only be counted worse than it was."""
+        if not charge.is_metered or self._metering.is_exact(charge.period.start_us, charge.period.end_us):
+            return False
+        return self._voided.get(charge.key, -1) < self._billed.get(charge.key, -1)
 
     def _is_additive(self, charge: Charge) -> bool:
         return self._metering.is_additive(self._subscription.workspace, self._feature(charge))

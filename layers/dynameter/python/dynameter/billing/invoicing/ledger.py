@@ -7,7 +7,7 @@ comes to, whatever was late, voided or billed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -71,9 +71,16 @@ def credit_of(newest: Line, billed: Figures) -> Line:
 
 
 def find_changed(
-    charges: Iterable[Charge], ledger: Ledger, measure: Measure, is_additive: Callable[[Charge], bool]
+    charges: Iterable[Charge],
+    ledger: Ledger,
+    voided: Collection[ChargeKey],
+    measure: Measure,
+    is_additive: Callable[[Charge], bool],
 ) -> Iterator[tuple[Charge, Decimal]]:
     """The billed charges whose usage is no longer what was billed, and what it is now; and all that are not metered.
+
+    Those of which something was ``voided`` are always among them: a void may take back more than usage, a minimum say,
+    so that what is left has all the usage and another price.
 
     The newest of each item are measured one by one. Older ones of additive meters are measured in stretches without a
     gap, and halved where a stretch has changed: unchanged history costs one measurement an item and year. What is
@@ -81,7 +88,9 @@ def find_changed(
     """
     by_item: dict[str, list[Charge]] = {}
     for charge in charges:
-        if charge.key in ledger and charge.is_metered:
+        if charge.key in ledger and charge.is_metered and charge.key in voided:
+            yield charge, measure(charge, charge.period.start_us, charge.period.end_us)
+        elif charge.key in ledger and charge.is_metered:
             by_item.setdefault(charge.key.item_id, []).append(charge)
         elif charge.key in ledger:
             # A flat fee changes with its period, which the subscription's end cuts.

@@ -178,7 +178,7 @@ class InvoiceService:
     def preview(self, subscription: Subscription) -> Invoice | None:
         """What is due by the end of the present billing period, late usage with it; None where there is nothing."""
         now_us = self._clock.now_us()
-        if subscription.deleted_at_us is not None:
+        if not subscription.is_invoiced:
             return None
         customer = self._customers.get(subscription.workspace, subscription.customer_id)
         book = self._store.of_subscription(subscription.workspace, subscription.id)
@@ -239,7 +239,7 @@ class InvoiceService:
         customer = self._customers.get(workspace, customer_id)
         issued: list[Invoice] = []
         for subscription in reversed(self._subscriptions.of_customer(workspace, customer.id)):
-            if subscription.deleted_at_us is None:
+            if subscription.is_invoiced:
                 issued += self._issue(subscription, customer, now_us if as_of_us is None else as_of_us)
         if not issued and as_of_us is not None:
             before = (one for one in self.list(workspace, [customer.id]) if one.as_of_us == as_of_us)
@@ -301,8 +301,8 @@ class InvoiceService:
         draft = self._draft(subscription, customer, tuple(book))
         groups = draft.waiting(as_of_us)
         ended = subscription.active_to_us is not None and subscription.active_to_us <= as_of_us
-        # What is late waits for something to be due, but where nothing will be any more.
-        if groups or ended:
+        # What is late waits for something to be due, but where nothing will be any more; what was voided does not.
+        if groups or ended or draft.is_reopened:
             late = draft.late(as_of_us)
             for index, group in enumerate(groups or ((),)):
                 yield from _fitting((*(late if index == 0 else ()), *draft.lines(group)))
@@ -319,8 +319,10 @@ class InvoiceService:
         try:
             self._store.replace(done, invoice)
         except VersionConflict:
-            # Another request did the same, or voided it.
-            return self._store.get(invoice.workspace, invoice.id) or done
+            # Another request did the same, or voided it: maybe before the provider had it.
+            done = self._store.get(invoice.workspace, invoice.id) or done
+            if done.status is InvoiceStatus.VOIDED:
+                self._provider.void_invoice(done)
         return done
 
 

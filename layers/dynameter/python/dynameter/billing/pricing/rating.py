@@ -58,7 +58,7 @@ class Detail:
     @property
     def total(self) -> Decimal:
         """What is due for it."""
-        return self.amount - self.discount
+        return WORKING.subtract(self.amount, self.discount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def rate(price: Price | None, metered: Decimal, currency: str, commitments: Comm
     if commitments.maximum is not None:
         details = _capped(details, round_amount(commitments.maximum, currency))
     if commitments.minimum is not None:
-        missing = round_amount(commitments.minimum, currency) - total([one.total for one in details])
+        missing = WORKING.subtract(round_amount(commitments.minimum, currency), total([one.total for one in details]))
         if missing > 0:
             details.append(Detail("minimum spend", DetailKind.MINIMUM, _ONE, missing, missing))
     return Rated(metered, quantity, tuple(details))
@@ -169,12 +169,12 @@ def _discounted(one: Detail, percentage: Decimal, currency: str) -> Detail:
 
 def _capped(details: list[Detail], most: Decimal) -> list[Detail]:
     """Take what is above the maximum off the last lines, so that the first keep their price."""
-    above = total([one.total for one in details]) - most
+    above = WORKING.subtract(total([one.total for one in details]), most)
     found = list(details)
     for index in reversed(range(len(found))):
         if above <= 0:
             break
         taken = min(above, found[index].total)
-        found[index] = replace(found[index], discount=found[index].discount + taken)
-        above -= taken
+        found[index] = replace(found[index], discount=WORKING.add(found[index].discount, taken))
+        above = WORKING.subtract(above, taken)
     return found

@@ -15,8 +15,8 @@ from dynameter.errors import AlreadyExists, FieldError, InvalidInput
 
 MAX_SUBSCRIPTIONS = 500
 """Of one customer, ended ones counted."""
-MAX_DELETED = 30
-"""Scheduled subscriptions that one restoring deletes."""
+MAX_DELETED = 15
+"""Scheduled subscriptions that one restoring deletes: a transaction of DynamoDB has 4 MB, one of them 0.2."""
 MAX_YEARS_AHEAD = 10
 """How far ahead something can be scheduled."""
 MAX_ANCHOR_YEARS = 100

@@ -122,6 +122,11 @@ class Subscription:
         return SubscriptionStatus.CANCELED if now_us < self.active_to_us else SubscriptionStatus.INACTIVE
 
     @property
+    def is_invoiced(self) -> bool:
+        """Whether invoices are made of it."""
+        return self.deleted_at_us is None and self.settlement_mode != SettlementMode.CREDIT_ONLY.value
+
+    @property
     def planned_to_us(self) -> int | None:
         """Where the subscription ends by its plan alone."""
         return self.planned[-1].active_to_us if self.planned else self.active_to_us

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from dynameter.billing.customers.customer import Customer
 from dynameter.billing.features.feature import Feature
+from dynameter.billing.metering import NotCountedYet
 from dynameter.billing.thresholds.crossing import Crossing, Standing, find_crossings
 from dynameter.billing.thresholds.rule import Rule
 from dynameter.billing.thresholds.touch import Touch
@@ -133,10 +134,11 @@ class Evaluator:
         outcome = Outcome()
         try:
             self._look(use, rules, outcome)
-        except Unavailable as error:
-            return error
         except Exception as error:
-            # A query past its limits, or a bug: nothing that others, or the stream, should wait for.
+            if isinstance(error, Unavailable) and not isinstance(error, NotCountedYet):
+                return error
+            # A query past its limits, a meter that is being rebuilt, or a bug: nothing that others, or the stream,
+            # should wait for.
             outcome.faults += 1
             self.report_fault(use.customer, use.feature, error)
         return outcome

@@ -25,6 +25,6 @@ OPERATIONS = (
                 {name: _SAFE for name in HTML_HEADERS if name != "content-type"},
             ),
         ),
-        refusals=(400, 404, 413),
+        refusals=(400, 404, 409, 413),
     ),
 )

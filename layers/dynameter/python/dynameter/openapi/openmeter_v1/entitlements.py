@@ -138,7 +138,7 @@ OPERATIONS = (
         tag=TAG,
         scope=BILLING_READ,
         answers=(json_answer(200, "What they allow.", CustomerAccess),),
-        refusals=(404, 413),
+        refusals=(404, 409, 413),
     ),
     Operation(
         route=f"GET {customers.ONE}/entitlements/{{featureKey}}/value",
@@ -148,6 +148,6 @@ OPERATIONS = (
         scope=BILLING_READ,
         parameters=(TIME,),
         answers=(json_answer(200, "What it allows.", EntitlementValue),),
-        refusals=(400, 404, 413),
+        refusals=(400, 404, 409, 413),
     ),
 )

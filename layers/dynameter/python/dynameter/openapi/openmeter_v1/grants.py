@@ -39,7 +39,7 @@ def operations(base: str, value: Shape, listed: Shape, list_parameters: tuple[Pa
             scope=BILLING_READ,
             parameters=(TIME,),
             answers=(json_answer(200, "What it allows.", value),),
-            refusals=(400, 404, 413),
+            refusals=(400, 404, 409, 413),
         ),
         Operation(
             route=f"GET {one}/history",
@@ -49,7 +49,7 @@ def operations(base: str, value: Shape, listed: Shape, list_parameters: tuple[Pa
             scope=BILLING_READ,
             parameters=HISTORY,
             answers=(json_answer(200, "The history.", BalanceHistory),),
-            refusals=(400, 404, 413),
+            refusals=(400, 404, 409, 413),
         ),
         Operation(
             route=f"GET {one}/grants",

@@ -46,7 +46,7 @@ OPERATIONS = (
             *_spans(),
         ),
         answers=(json_answer(200, "A page of invoices.", Page[Invoice]),),
-        refusals=(400, 413),
+        refusals=(400, 409, 413),
     ),
     Operation(
         route=f"POST {BASE}/invoice",
@@ -67,7 +67,7 @@ OPERATIONS = (
         scope=BILLING_READ,
         parameters=(Parameter("expand", Expand, "Taken; the lines are always there."),),
         answers=(json_answer(200, "The invoice.", Invoice),),
-        refusals=(400, 404, 413),
+        refusals=(400, 404, 409, 413),
     ),
     Operation(
         route=f"POST {ONE}/void",

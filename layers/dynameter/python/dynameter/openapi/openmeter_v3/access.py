@@ -96,7 +96,7 @@ def operations(prefix: str) -> tuple[Operation, ...]:
             tag="Entitlements",
             scope=BILLING_READ,
             answers=(json_answer(200, "Each entitlement in force.", EntitlementAccessList),),
-            refusals=(404, 413),
+            refusals=(404, 409, 413),
         ),
         Operation(
             route=f"POST {prefix}/entitlement-access/query",
@@ -107,6 +107,6 @@ def operations(prefix: str) -> tuple[Operation, ...]:
             description="Customers are named by key or subject. There are no credits: `include_credits` is refused.",
             body=json_body(EntitlementAccessQueryRequest, EXAMPLE),
             answers=(json_answer(200, "Access by customer and feature.", EntitlementAccessPage),),
-            refusals=(400, 413, 501),
+            refusals=(400, 409, 413, 501),
         ),
     )

@@ -99,6 +99,6 @@ def operations(prefix: str) -> tuple[Operation, ...]:
                 ),
             ),
             answers=(page_answer("A page of charges.", Charge),),
-            refusals=(400, 404, 413),
+            refusals=(400, 404, 409, 413),
         ),
     )

@@ -29,6 +29,8 @@ from dynameter.usage.windows import Window
 
 MAX_EDGE_EVENTS = 20_000
 """Stored events, of whatever type, that the cut minutes of one query may hold."""
+EDGE_TOO_LARGE = "edge_too_large"
+"""The code of more than that."""
 PAGE_EVENTS = 1_000
 WORKERS = 16
 
@@ -131,5 +133,5 @@ class _Allowance:
         if spent:
             raise TooLarge(
                 f"more than {MAX_EDGE_EVENTS} events lie in the minutes that from and to cut; ask for whole minutes",
-                code="edge_too_large",
+                code=EDGE_TOO_LARGE,
             )

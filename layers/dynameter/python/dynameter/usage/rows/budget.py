@@ -10,6 +10,8 @@ MAX_PAGES = 200
 """Pages (of 1 MB) that follow the first of each partition."""
 MAX_ATTRIBUTES = 600_000
 """Attributes read: what the time of a query grows with. A row has 4 or 5 by the hour, up to some 180 by the minute."""
+QUERY_TOO_LARGE = "query_too_large"
+"""The code of what is over the budget."""
 
 
 class ReadBudget:
@@ -29,5 +31,5 @@ class ReadBudget:
         if spent:
             raise TooLarge(
                 "the query reads too much usage; ask for a shorter range, fewer subjects or a larger window",
-                code="query_too_large",
+                code=QUERY_TOO_LARGE,
             )

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from dynameter.clock import MICROSECONDS, Clock
 from dynameter.usage.folding.definitions import DefinitionCache
 from dynameter.usage.folding.fold import Fault, fold
-from dynameter.usage.folding.stream import DecodeItem, Unreadable, read_batch
+from dynameter.usage.folding.stream import DecodeItem, Part, Unreadable, oldest_s, read_parts
 from dynameter.usage.rows.delta import Deltas
 
 
@@ -27,17 +27,23 @@ class Quarantine(Protocol):
         """Keep a record that could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an invocation's records, for the metrics. ``lag_ms`` is the age of the oldest of them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What became of records, for the metrics."""
 
     events: int
     rows: int
     unmatched: int
     unusable: int
     quarantined: int
-    lag_ms: int
     faults: Sequence[Fault]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Counts):
+    """What became of an invocation's records. ``lag_ms`` is the age of the oldest of them."""
+
+    lag_ms: int
 
 
 class Aggregator:
@@ -64,21 +70,33 @@ class Aggregator:
         or the event says no shard; then the same records must be brought again, and what was counted before stays
         counted once.
         """
-        batch = read_batch(event, self._decode_item)
-        if batch is None:
+        # Not a loop: its variable would keep a part in memory while the next one is read.
+        counts = tuple(map(self._count, read_parts(event, self._decode_item)))
+        if not counts:
             return None
-        for unreadable in batch.unreadable:
-            self._quarantine.put(batch.shard_id, unreadable, self._clock.now_us())
-        definitions = self._definitions.load({record.event.workspace for record in batch.records})
-        folded = fold(batch.records, definitions)
-        self._rows.apply(batch.shard_id, folded.rows, self._clock.now_us())
+        oldest = oldest_s(event)
         now_ms = self._clock.now_us() * 1_000 // MICROSECONDS
         return Outcome(
-            events=len(batch.records),
+            events=sum(one.events for one in counts),
+            rows=sum(one.rows for one in counts),
+            unmatched=sum(one.unmatched for one in counts),
+            unusable=sum(one.unusable for one in counts),
+            quarantined=sum(one.quarantined for one in counts),
+            faults=[fault for one in counts for fault in one.faults],
+            lag_ms=0 if oldest is None else max(0, now_ms - oldest * 1_000),
+        )
+
+    def _count(self, part: Part) -> Counts:
+        for unreadable in part.unreadable:
+            self._quarantine.put(part.shard_id, unreadable, self._clock.now_us())
+        definitions = self._definitions.load({record.event.workspace for record in part.records})
+        folded = fold(part.records, definitions)
+        self._rows.apply(part.shard_id, folded.rows, self._clock.now_us())
+        return Counts(
+            events=len(part.records),
             rows=len(folded.rows),
             unmatched=folded.unmatched,
             unusable=folded.unusable,
-            quarantined=len(batch.unreadable),
-            lag_ms=0 if batch.oldest_s is None else max(0, now_ms - batch.oldest_s * 1_000),
+            quarantined=len(part.unreadable),
             faults=folded.faults,
         )

@@ -6,13 +6,17 @@ window, ``shardId``, ``window``, ``state``, ``isFinalInvokeForWindow`` and ``isW
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dynameter.events.event import Event
 from dynameter.usage.folding.fold import Record, insertion, make_record, toggles_since
 from dynameter.usage.rows.row import sequence_text
+
+PART_CHARACTERS = 4_000_000
+"""Events' data that are in memory at once, decoded. That may take thirty times as much, and a stored item a thousandth:
+the 6 MB that an invocation brings could otherwise be more than the function has, and hold up everybody's shard."""
 
 DecodeItem = Callable[[Mapping[str, Any]], Event]
 """See ``dynameter.events.store.decode_item``."""
@@ -32,37 +36,54 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """One invocation's records of one shard. ``oldest_s`` is the epoch second of the oldest of them, if any says."""
+class Part:
+    """Records of one invocation and shard that follow each other."""
 
     shard_id: str
     records: tuple[Record, ...]
     unreadable: tuple[Unreadable, ...]
-    oldest_s: int | None
 
 
-def read_batch(event: Mapping[str, Any], decode_item: DecodeItem) -> Batch | None:
-    """Read an invocation's event; None where it brings no records, as at a window's end.
+def read_parts(event: Mapping[str, Any], decode_item: DecodeItem) -> Iterator[Part]:
+    """Read an invocation's event, part by part; none where it brings no records, as at a window's end.
 
-    Raises ``MissingShard``: without a shard's name there is no watermark, and counting without one could count twice.
+    Parts are in the order of sequence numbers, which the rows' watermarks need: what one part has counted stays counted
+    when the same records come again, however they are divided then. Raises ``MissingShard``: without a shard's name
+    there is no watermark, and counting without one could count twice.
     """
     raw_records = event.get("Records") or []
     if not raw_records:
-        return None
+        return
     shard_id = event.get("shardId")
     if not isinstance(shard_id, str) or not shard_id:
         raise MissingShard("the event has no shardId: set TumblingWindowInSeconds on the event source mapping")
     records: list[Record] = []
     unreadable: list[Unreadable] = []
-    for raw in raw_records:
+    characters = 0
+    for raw in sorted(raw_records, key=lambda raw: _sequence(raw) or 0):
+        if characters >= PART_CHARACTERS:
+            yield Part(shard_id, tuple(records), tuple(unreadable))
+            records, unreadable, characters = [], [], 0
         try:
             record = _read_record(raw["eventName"], raw["dynamodb"], decode_item)
             if record is not None:
                 records.append(record)
+                characters += len(record.event.data or "")
         except Exception as error:
             # Whatever is wrong with one record, it must not hold up the shard.
             unreadable.append(Unreadable(_sequence(raw), raw, f"{type(error).__name__}: {error}"))
-    return Batch(shard_id, tuple(records), tuple(unreadable), _oldest_s(raw_records))
+    yield Part(shard_id, tuple(records), tuple(unreadable))
+
+
+def oldest_s(event: Mapping[str, Any]) -> int | None:
+    """The epoch second of the oldest of an invocation's records, if any says."""
+    seconds = []
+    for raw in event.get("Records") or []:
+        try:
+            seconds.append(int(raw["dynamodb"]["ApproximateCreationDateTime"]))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return min(seconds, default=None)
 
 
 def _read_record(name: str, change: Mapping[str, Any], decode_item: DecodeItem) -> Record | None:
@@ -83,13 +104,3 @@ def _sequence(raw: Any) -> int | None:
         return int(raw["dynamodb"]["SequenceNumber"])
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def _oldest_s(raw_records: list[Any]) -> int | None:
-    seconds = []
-    for raw in raw_records:
-        try:
-            seconds.append(int(raw["dynamodb"]["ApproximateCreationDateTime"]))
-        except (KeyError, TypeError, ValueError):
-            continue
-    return min(seconds, default=None)

@@ -149,7 +149,7 @@ policies: $(SAM)/.stamp ## check the roles that the template becomes, and that a
 ENV := dev
 deploy: build $(VENV)/.run-stamp ## build and deploy: make deploy ENV=dev|prod [STACK=name] [PARAMETERS="A=1 B=2"] [ARGS=…]
 	@$(VENV)/bin/python -m deployment.deploy --env "$(ENV)" --stack "$(STACK)" --parameters "$(PARAMETERS)" \
-		--sam $(SAM)/bin/sam -- $(ARGS)
+		--build "$(FOLDER)" --sam $(SAM)/bin/sam -- $(ARGS)
 
 remove: $(VENV)/.run-stamp $(SAM)/.stamp ## remove a stack: make remove STACK=name [DATA=delete] [CONFIRM=name]
 	@test -n "$(STACK)" || { echo "say which stack: make remove STACK=name" >&2; exit 1; }

@@ -1,6 +1,7 @@
 """Deploys what `make build` has built to an environment of samconfig.toml.
 
-    python -m deployment.deploy --env dev|prod [--stack NAME] [--parameters "A=1 B=2"] [--sam PROGRAM] [-- ARGUMENTS]
+    python -m deployment.deploy --env dev|prod [--stack NAME] [--parameters "A=1 B=2"] [--build FOLDER] [--sam PROGRAM]
+        [-- ARGUMENTS]
 
 Parameters given here win over those of samconfig.toml. ARGUMENTS go to ``sam deploy`` as they are.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -24,8 +26,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "samconfig.toml"
-DEPLOYED = (".aws-sam/build", "layers/dynameter/python")
-"""What goes to AWS: the library's layer is taken as it is, all else as it was built."""
+BUILD = ".aws-sam/build"
+LIBRARY = "layers/dynameter/python"
+"""What goes to AWS beside the build: the library's layer is taken as it is."""
+
+ONLY_SHOWN = "--no-execute-changeset"
+"""The argument of ``sam deploy`` with which nothing is deployed, and a new stack has no outputs yet."""
 
 Run = Callable[[Sequence[str]], int]
 
@@ -41,6 +47,7 @@ class Options:
     environment: str
     stack: str | None
     parameters: Mapping[str, str]
+    build: str
     sam: str
     arguments: tuple[str, ...]
 
@@ -59,6 +66,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--env", required=True, help="an environment of samconfig.toml")
     parser.add_argument("--stack", help="another stack than the environment's")
     parser.add_argument("--parameters", default="", help='parameters of the template, "A=1 B=2"')
+    parser.add_argument("--build", default=BUILD, help="the folder of the build (%(default)s)")
     parser.add_argument("--sam", default="sam", help="the SAM CLI")
     parser.add_argument("arguments", nargs="*", help="for sam deploy")
     found = parser.parse_args(arguments)
@@ -66,7 +74,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         parameters = read_parameters(shlex.split(found.parameters))
     except ValueError as error:
         parser.error(str(error))
-    return Options(found.env, found.stack or None, parameters, found.sam, tuple(found.arguments))
+    return Options(found.env, found.stack or None, parameters, found.build, found.sam, tuple(found.arguments))
 
 
 def read_parameters(texts: Iterable[str]) -> dict[str, str]:
@@ -88,23 +96,33 @@ def plan(options: Options, config: Mapping[str, Any], code: str) -> Plan:
         known = ", ".join(name for name in config if name != "version")
         raise Refused(f"samconfig.toml has no environment {options.environment!r}; it has {known}") from None
     parameters = {**read_parameters(settings["parameter_overrides"]), **options.parameters}
-    listed = [f"{name}={value}" for name, value in sorted(parameters.items()) if name != "Release"]
+    listed = [f"{name}={_worded(value)}" for name, value in sorted(parameters.items()) if name != "Release"]
     # Functions read parameters when they are published, so a new value has to be a new release.
     release = hashlib.sha256("\n".join([code, *listed]).encode()).hexdigest()
     stack = options.stack or str(settings["stack_name"])
-    command = [options.sam, "deploy", "--config-env", options.environment, "--stack-name", stack]
+    # Told a template, SAM would look for its configuration beside that.
+    where = ["--template-file", f"{options.build}/template.yaml", "--config-file", str(CONFIG)]
+    command = [options.sam, "deploy", *where, "--config-env", options.environment, "--stack-name", stack]
     if options.stack:
         command += ["--s3-prefix", stack]
     command += [*options.arguments, "--parameter-overrides", *listed, f"Release={release}"]
     return Plan(stack, tuple(command))
 
 
-def code_hash(root: Path = ROOT) -> str:
+def _worded(value: str) -> str:
+    """A value as SAM reads it: it takes no empty one, and drops what comes after a space, unless it is quoted."""
+    if value and not re.search(r'[\s"]', value):
+        return value
+    escaped = value.replace('"', r"\"")
+    return f'"{escaped}"'
+
+
+def code_hash(root: Path = ROOT, build: str = BUILD) -> str:
     """A hash of what goes to AWS. Raises ``Refused`` where nothing has been built."""
-    if not (root / DEPLOYED[0] / "template.yaml").is_file():
+    if not (root / build / "template.yaml").is_file():
         raise Refused("nothing is built; make build does it")
     found = hashlib.sha256()
-    for folder in DEPLOYED:
+    for folder in (build, LIBRARY):
         for path in sorted(one for one in (root / folder).rglob("*") if one.is_file()):
             found.update(f"{path.relative_to(root)}\0".encode())
             found.update(hashlib.sha256(path.read_bytes()).digest())
@@ -133,10 +151,10 @@ def main(arguments: Sequence[str], out: TextIO, run: Run = run_command, cloudfor
     """Deploy; answers the process's exit code."""
     options = read_options(arguments)
     try:
-        found = plan(options, tomllib.loads(CONFIG.read_text()), code_hash())
+        found = plan(options, tomllib.loads(CONFIG.read_text()), code_hash(ROOT, options.build))
         print(shlex.join(found.command), file=out, flush=True)
         failed = run(found.command)
-        if failed:
+        if failed or ONLY_SHOWN in options.arguments:
             return failed
         announce(cloudformation or boto3.client("cloudformation"), found.stack, out)
     except (BotoCoreError, ClientError, LookupError, OSError, Refused) as error:

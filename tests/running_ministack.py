@@ -18,6 +18,7 @@ from local.template import ROOT
 MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
 TABLES_ONLY = "dynamodb,dynamodbstreams,sts,iam"
 READY_S = 30
+STOPPED_S = 5
 
 
 @contextmanager
@@ -45,7 +46,11 @@ def running_ministack(program: Path = MINISTACK, services: str = TABLES_ONLY) ->
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(READY_S)
+            try:
+                process.wait(STOPPED_S)
+            except subprocess.TimeoutExpired:  # it lets requests end, and a function may be waiting for minutes
+                process.kill()
+                process.wait(READY_S)
 
 
 def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

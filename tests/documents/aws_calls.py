@@ -84,6 +84,11 @@ def read(words: Sequence[str]) -> Call | None:
     return Call(service, operation.name, _parameters(operation, given), query)
 
 
+def method(call: Call) -> str:
+    """The name of a client's method that asks it."""
+    return xform_name(call.operation)
+
+
 def faults(call: Call) -> list[str]:
     """What the SDK's models say against a call: missing, unknown and wrong parameters, a query that finds nothing."""
     model = _service(call.service).operation_model(call.operation)

@@ -17,6 +17,7 @@ REQUESTS = "tests/documents/test_requests.py"
 AWS = "tests/documents/test_aws.py"
 MAKE = "tests/documents/test_make.py"
 TOOLS = "tests/documents/test_tools.py"
+OPERATORS = "tests/integration/deployment/test_operators.py"
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ TABLE = (
     Cover("dynameter cost", "tests/unit/cost/test_documented_examples.py", "prints what is shown", "docs/cost.md"),
     Cover("dynameter", CLI, "run against a local server, in the page's order; what a sentence names is parsed"),
     Cover("curl", REQUESTS, "sent to a local server, page after page"),
-    Cover("aws", AWS, "run in a shell; what it asks is held against the services' models"),
+    Cover("aws", AWS, "run in a shell; what it asks is held against the models; a restore's on a deployed stack, too"),
     Cover("errors", AWS, "the same: a function of the page", "docs/operations.md"),
     Cover("state", AWS, "the same: a function of the page", "docs/operations.md"),
+    Cover("export", OPERATORS, "set before what follows, on a deployed stack", "docs/backup.md"),
     Cover("export", AWS, "set before each command", "docs/operations.md"),
     Cover("jq", AWS, "run on a failed batch", "docs/operations.md"),
     Cover("sed", "tests/unit/test_operations.py", "run on a copy of the template", "docs/backup.md"),

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from local.template import ROOT
-from tests.integration.deployment.deployed import PROGRAM, SAM, Deployment, on_aws, on_ministack
+from tests.integration.deployment.deployed import PROGRAM, SAM, Deployment, OwnDeployment, on_aws, on_ministack
+from tests.integration.deployment.metered import Metered
 
 NOTES = pytest.StashKey[list[str]]()
 
@@ -35,6 +36,23 @@ def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     with on_ministack(folder) as found:
         request.config.stash[NOTES] = found.notes
         yield found
+
+
+@pytest.fixture(scope="session")
+def ours(deployment: Deployment) -> OwnDeployment:
+    """The deployment, if it was made for the tests."""
+    if not isinstance(deployment, OwnDeployment):
+        pytest.skip("a stack of yours is not changed, spoiled or removed")
+    return deployment
+
+
+@pytest.fixture(scope="session")
+def made_after_its_events(deployment: Deployment) -> Metered:
+    """A meter made when its events were stored already; its rebuild waits while other tests run."""
+    late = Metered(deployment.api, deployment.api.fresh("late"))
+    late.send()
+    late.define()
+    return late
 
 
 @pytest.hookimpl(wrapper=True)

@@ -29,6 +29,13 @@ def for_ministack(template: Mapping[str, Any]) -> tuple[dict[str, Any], list[Cha
     return derived, changes
 
 
+def with_release(template: Mapping[str, Any], release: str) -> dict[str, Any]:
+    """The template with a release that SAM's transform sees: ministack gives it no parameters but their defaults."""
+    derived = copy.deepcopy(dict(template))
+    derived["Parameters"]["Release"]["Default"] = release
+    return derived
+
+
 def described(changes: list[Change]) -> Iterator[str]:
     """The changes for a reader, a line each."""
     at_once = sorted(name for name, changed in changes if changed == "DeploymentPreference")

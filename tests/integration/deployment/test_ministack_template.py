@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from local.template import Template
-from tests.integration.deployment.ministack_template import for_ministack
+from tests.integration.deployment.ministack_template import for_ministack, with_release
 
 TEMPLATE: Any = Template.load().document
 DERIVED, CHANGES = for_ministack(TEMPLATE)
@@ -43,3 +43,10 @@ def test_of_alarms_only_those_on_metric_math_change() -> None:
         "AWS::CloudWatch::Alarm",
         "AWS::Serverless::Function",
     }
+
+
+def test_the_release_is_told_to_the_transform_and_nothing_else_is() -> None:
+    told = with_release(TEMPLATE, "0" * 64)
+
+    assert told["Parameters"].pop("Release") == {**TEMPLATE["Parameters"]["Release"], "Default": "0" * 64}
+    assert told == {**TEMPLATE, "Parameters": {k: v for k, v in TEMPLATE["Parameters"].items() if k != "Release"}}

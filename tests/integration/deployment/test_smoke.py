@@ -3,67 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from tests.conformance.polling import eventually
 from tests.conformance.test_walkthrough_billing import Walk, now
-from tests.integration.deployment.deployed import ARTIFACTS, Deployment
+from tests.integration.deployment.deployed import SAMS_OWN, Deployment, OwnDeployment
+from tests.integration.deployment.metered import SUM, Metered
 
-BATCH = "application/cloudevents-batch+json"
 COLD_START_S = 60.0
 REBUILT_S = 150.0
 """A rebuild begins a minute after the last write that it might miss, and needs functions that have not run yet."""
-AMOUNTS = ("12345678901234567890.123456789", "0.1", "0.1")
-SUM = Decimal("12345678901234567890.323456789")
-
-
-@dataclass(frozen=True)
-class Metered:
-    """An event type of its own and the meter that sums it."""
-
-    deployment: Deployment
-    name: str
-
-    def define(self) -> None:
-        meter = {"slug": self.name, "eventType": self.name, "aggregation": "SUM", "valueProperty": "$.tokens"}
-        answer = self.deployment.api.post("/api/v1/meters", meter)
-        assert answer.status == 201, answer.text
-
-    def send(self) -> tuple[str, str]:
-        """Send the events; how many were accepted and how many known already."""
-        events = [
-            {
-                "specversion": "1.0",
-                "id": f"{self.name}-{number}",
-                "source": "smoke",
-                "type": self.name,
-                "subject": "customer-1",
-                "time": "2026-01-14T10:00:00Z",
-                "data": {"tokens": amount},
-            }
-            for number, amount in enumerate(AMOUNTS)
-        ]
-        answer = self.deployment.api.post("/api/v1/events", events, media_type=BATCH)
-        assert answer.status == 204, answer.text
-        return answer.headers["dynameter-accepted"], answer.headers["dynameter-duplicate"]
-
-    def usage(self) -> list[Any]:
-        answer = self.deployment.api.get(f"/api/v1/meters/{self.name}/query?subject=customer-1")
-        assert answer.status == 200, answer.text
-        return [row["value"] for row in answer.json()["data"]]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def made_after_its_events(deployment: Deployment) -> Metered:
-    """A meter made when its events were stored already: first of all, for its rebuild waits while the others run."""
-    late = Metered(deployment, deployment.api.fresh("late"))
-    late.send()
-    late.define()
-    return late
+def begun(made_after_its_events: Metered) -> None:
+    """First of all, for it waits."""
 
 
 def test_without_a_key_the_api_answers_401(deployment: Deployment) -> None:
@@ -81,7 +36,7 @@ def test_a_key_opens_no_other_workspace(deployment: Deployment) -> None:
 
 
 def test_events_that_are_sent_twice_count_once_to_the_last_digit(deployment: Deployment) -> None:
-    metered = Metered(deployment, deployment.api.fresh("tokens"))
+    metered = Metered(deployment.api, deployment.api.fresh("tokens"))
     metered.define()
 
     sent = [metered.send(), metered.send()]
@@ -91,7 +46,7 @@ def test_events_that_are_sent_twice_count_once_to_the_last_digit(deployment: Dep
 
 
 def test_a_deleted_meter_is_gone(deployment: Deployment) -> None:
-    metered = Metered(deployment, deployment.api.fresh("gone"))
+    metered = Metered(deployment.api, deployment.api.fresh("gone"))
     metered.define()
 
     assert deployment.api.delete(f"/api/v1/meters/{metered.name}").status == 204
@@ -126,13 +81,11 @@ def test_the_dashboard_shows_alarms_that_exist(deployment: Deployment) -> None:
     assert shown <= {alarm["AlarmArn"] for page in pages for alarm in page["MetricAlarms"]}
 
 
-def test_a_removed_stack_leaves_nothing(deployment: Deployment) -> None:
+def test_a_removed_stack_leaves_nothing(ours: OwnDeployment) -> None:
     """The last test, for nothing answers after it."""
-    if not deployment.is_ours:
-        pytest.skip("a stack of yours is not removed")
+    ours.make("remove", CONFIRM=ours.stack, DATA="delete")
 
-    deployment.remove()
-
-    assert deployment.client("dynamodb").list_tables()["TableNames"] == []
-    assert deployment.client("lambda").list_functions()["Functions"] == []
-    assert [one["Name"] for one in deployment.client("s3").list_buckets()["Buckets"]] == [ARTIFACTS]
+    buckets = [one["Name"] for one in ours.client("s3").list_buckets()["Buckets"]]
+    assert ours.client("dynamodb").list_tables()["TableNames"] == []
+    assert ours.client("lambda").list_functions()["Functions"] == []
+    assert [one for one in buckets if not one.startswith(SAMS_OWN)] == []

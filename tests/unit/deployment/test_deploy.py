@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deployment import deploy
-from deployment.deploy import Options, Refused, announce, code_hash, main, plan, read_options, read_parameters
+from deployment.deploy import Options, Plan, Refused, announce, code_hash, main, plan, read_options, read_parameters
 from local.template import Template
 
 CONFIG = tomllib.loads(deploy.CONFIG.read_text())
@@ -20,8 +20,13 @@ PARAMETERS: Any = Template.load().document["Parameters"]
 
 
 def options(**changed: Any) -> Options:
-    given: dict[str, Any] = {"environment": "prod", "stack": None, "parameters": {}, "sam": "sam", "arguments": ()}
+    given: dict[str, Any] = {"environment": "prod", "stack": None, "parameters": {}, "build": ".aws-sam/build"}
+    given |= {"sam": "sam", "arguments": ()}
     return Options(**{**given, **changed})
+
+
+def option(found: Plan, name: str) -> str:
+    return found.command[found.command.index(name) + 1]
 
 
 def overrides(command: tuple[str, ...]) -> dict[str, str]:
@@ -79,14 +84,23 @@ def test_the_command_names_the_environment_and_its_stack() -> None:
     found = plan(options(), CONFIG, "code")
 
     assert found.stack == "dynameter-prod"
-    assert found.command[:6] == ("sam", "deploy", "--config-env", "prod", "--stack-name", "dynameter-prod")
+    assert found.command[:2] == ("sam", "deploy")
+    assert option(found, "--config-env") == "prod"
+    assert option(found, "--stack-name") == "dynameter-prod"
+
+
+def test_what_is_deployed_is_what_was_built_by_the_repositorys_configuration() -> None:
+    found = plan(options(build=".aws-sam/other"), CONFIG, "code")
+
+    assert option(found, "--template-file") == ".aws-sam/other/template.yaml"
+    assert option(found, "--config-file") == str(deploy.CONFIG)
 
 
 def test_another_stack_has_its_packages_in_a_place_of_its_own() -> None:
     found = plan(options(stack="mine"), CONFIG, "code")
 
     assert found.stack == "mine"
-    assert found.command[4:8] == ("--stack-name", "mine", "--s3-prefix", "mine")
+    assert (option(found, "--stack-name"), option(found, "--s3-prefix")) == ("mine", "mine")
 
 
 def test_parameters_that_are_given_win_over_the_environments() -> None:
@@ -96,6 +110,23 @@ def test_parameters_that_are_given_win_over_the_environments() -> None:
 
     assert (found["BackgroundConcurrency"], found["Thresholds"]) == ("0", "false")
     assert found["DeletionProtection"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("value", "worded"),
+    [
+        ("", 'AlarmTopicArn=""'),
+        ("two words", 'AlarmTopicArn="two words"'),
+        ('"', r'AlarmTopicArn="\""'),
+        (
+            "arn:aws:sns:eu-central-1:111122223333:on-call",
+            "AlarmTopicArn=arn:aws:sns:eu-central-1:111122223333:on-call",
+        ),
+    ],
+)
+def test_a_value_is_worded_as_sam_reads_it(value: str, worded: str) -> None:
+    """SAM's own pattern of overrides takes no empty value, and ends one at a space."""
+    assert worded in plan(options(parameters={"AlarmTopicArn": value}), CONFIG, "").command
 
 
 def test_arguments_reach_sam_before_the_parameters_that_take_all_that_follows() -> None:
@@ -148,7 +179,7 @@ def test_a_parameter_has_a_name_and_a_value(text: str) -> None:
 def test_the_command_line_is_read() -> None:
     found = read_options(["--env", "dev", "--stack", "", "--parameters", "A=1 B='x y'", "--", "--debug"])
 
-    assert found == Options("dev", None, {"A": "1", "B": "x y"}, "sam", ("--debug",))
+    assert found == Options("dev", None, {"A": "1", "B": "x y"}, ".aws-sam/build", "sam", ("--debug",))
 
 
 def test_after_a_deployment_the_api_and_the_next_command_are_printed() -> None:
@@ -170,7 +201,7 @@ def test_alarms_that_notify_nobody_are_said_so() -> None:
 
 
 def test_a_deployment_that_fails_is_not_announced(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy, "code_hash", lambda: code_hash(built))
+    monkeypatch.setattr(deploy, "code_hash", lambda *_: code_hash(built))
     out = io.StringIO()
 
     assert main(["--env", "dev"], out, run=lambda _: 3, cloudformation=Cloudformation()) == 3
@@ -178,8 +209,17 @@ def test_a_deployment_that_fails_is_not_announced(built: Path, monkeypatch: pyte
     assert "API=" not in out.getvalue()
 
 
+def test_a_change_that_is_only_shown_is_not_announced(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "code_hash", lambda *_: code_hash(built))
+    out = io.StringIO()
+
+    assert main(["--env", "dev", "--", "--no-execute-changeset"], out, run=lambda _: 0, cloudformation=None) == 0
+
+    assert "API=" not in out.getvalue()
+
+
 def test_a_deployment_runs_the_command_that_it_prints(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy, "code_hash", lambda: code_hash(built))
+    monkeypatch.setattr(deploy, "code_hash", lambda *_: code_hash(built))
     out, ran = io.StringIO(), []
 
     assert (

@@ -154,6 +154,18 @@ def test_a_job_whose_chunk_was_given_up_goes_on(operator: Operator) -> None:
     assert operator.bucket.objects == {}
 
 
+def test_a_job_that_was_done_and_told_nobody_is_done_again(operator: Operator) -> None:
+    operator.clock.asleep = True
+    operator.jobs.put(JOB)
+    operator.jobs.mark_done(JOB)
+
+    assert operator.jobs.bring_again(JOB.key, JOB.step)
+
+    found = operator.jobs.get(JOB.key)
+    assert found is not None
+    assert (found.step, found.state) == (JOB.step + 1, JobState.RUNNING)
+
+
 def test_a_job_that_has_gone_on_by_itself_is_left_alone(operator: Operator) -> None:
     operator.clock.asleep = True
     operator.jobs.put(replace(JOB, step=7))

@@ -233,3 +233,21 @@ def test_a_table_that_cannot_be_read_from_is_refused(
 
     assert main(arguments, operator.clock, io.StringIO(), (Stack(), operator.dynamodb)) == 1
     assert capsys.readouterr().err.startswith("not restored: ")
+
+
+@pytest.mark.parametrize(("table", "other"), [(one, two) for one in NAMES for two in NAMES if one != two])
+def test_a_table_of_another_kind_is_refused_and_nothing_of_it_is_written(
+    operator: Operator, capsys: pytest.CaptureFixture[str], table: str, other: str
+) -> None:
+    put_event(operator, 1)
+    operator.create("tokens")
+    row = {"pk": {"S": "AAAAAAAAQACAAAAAAAAAAQ.01M80XMXFVM2QT7YTS14JEJDSG.1=s"}, "sk": {"S": "491216"}}
+    operator.dynamodb.put_item(TableName="UsageTable", Item=row)
+    operator.back_up(other)
+    before = operator.items(NAMES[table])
+
+    arguments = ["--stack", "s", "--table", table, "--from", BACKUP + NAMES[other]]
+    code = main(arguments, operator.clock, io.StringIO(), (Stack(), operator.dynamodb))
+
+    assert (code, operator.items(NAMES[table])) == (1, before)
+    assert f"not restored: Restored{NAMES[other]} holds {other}, not {table}" in capsys.readouterr().err

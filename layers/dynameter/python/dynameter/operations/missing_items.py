@@ -10,6 +10,8 @@ Some items are never put back as they were:
     versions that caches go by    (v, g.routes, bt.v) leap, so that no process takes old definitions for present ones
     limits' buckets (!limit.…)    are earned anew
     what has expired              (x) would only be deleted again
+
+An item that the table cannot hold, because another table was named, is no item to put back: nothing is written then.
 """
 
 from __future__ import annotations
@@ -32,6 +34,27 @@ _VERSIONED = ("g.routes", "bt.v")
 _EXPIRY = "x"
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _CANCELED = "TransactionCanceledException"
+_OF_THE_CATALOG = ("w.", "k.")
+"""How the catalog's partitions begin, and no other table's."""
+
+
+class WrongTable(LookupError):
+    """The restored table is one of another kind."""
+
+
+class Kind(Enum):
+    """The stack's tables, by what their items look like."""
+
+    EVENTS = "events"
+    USAGE = "usage"
+    CATALOG = "catalog"
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any]) -> Kind:
+        """The table that an item is from."""
+        if "sk" not in item:
+            return cls.EVENTS
+        return cls.CATALOG if item["pk"]["S"].startswith(_OF_THE_CATALOG) else cls.USAGE
 
 
 class Outcome(Enum):
@@ -61,15 +84,19 @@ PutBack = Callable[[_Item], Outcome]
 class Copying:
     """Reads the restored table in ``segments`` at a time and hands each item to ``put_back``."""
 
-    def __init__(self, client: Any, source: str, put_back: PutBack, segments: int) -> None:
+    def __init__(self, client: Any, source: str, kind: Kind, put_back: PutBack, segments: int) -> None:
         self._client = client
         self._source = source
+        self._kind = kind
         self._put_back = put_back
         self._segments = segments
         self._lock = Lock()
 
     def run(self, report: Callable[[Tally], None]) -> Tally:
-        """Put back what is missing; ``report`` hears the counts after each page. Raises what boto3 raises."""
+        """Put back what is missing; ``report`` hears the counts after each page.
+
+        Raises what boto3 raises, and ``WrongTable``.
+        """
         tally = Tally()
         with ThreadPoolExecutor(self._segments, thread_name_prefix="restore") as pool:
             for done in [pool.submit(self._copy, number, tally, report) for number in range(self._segments)]:
@@ -78,6 +105,9 @@ class Copying:
 
     def _copy(self, segment: int, tally: Tally, report: Callable[[Tally], None]) -> None:
         for page in self._pages(segment):
+            for item in page:
+                if Kind.of(item) is not self._kind:
+                    raise WrongTable(f"{self._source} holds {Kind.of(item).value}, not {self._kind.value}")
             outcomes = [self._put_back(item) for item in page]
             with self._lock:
                 for one in outcomes:

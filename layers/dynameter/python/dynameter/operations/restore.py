@@ -4,7 +4,7 @@
         [--with-keys] [--segments N]
 
 with the caller's AWS credentials. Only what is missing is written, see ``dynameter.operations.missing_items``; run it
-again as often as need be. Rebuild the meters afterwards: docs/operations.md has the whole procedure.
+again as often as need be. Rebuild the meters afterwards: docs/backup.md has the whole procedure.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dynameter.clock import Clock, SystemClock
-from dynameter.operations.missing_items import Copying, MissingDefinitions, MissingItems, Outcome, Tally
+from dynameter.operations.missing_items import Copying, Kind, MissingDefinitions, MissingItems, Outcome, Tally
 from dynameter.operations.stack import connect_tables, read_outputs
 
-OUTPUTS = {"events": "EventsTable", "usage": "UsageTable", "catalog": "CatalogTable"}
+OUTPUTS = {Kind.EVENTS: "EventsTable", Kind.USAGE: "UsageTable", Kind.CATALOG: "CatalogTable"}
 """The stack's outputs that name its tables."""
 DEFAULT_SEGMENTS = 16
 MAX_SEGMENTS = 256
@@ -35,7 +35,7 @@ class Options:
     """The command line."""
 
     stack: str
-    table: str
+    table: Kind
     source: str
     with_keys: bool
     segments: int
@@ -47,14 +47,14 @@ def read_options(arguments: Sequence[str]) -> Options:
         prog="dynameter.operations.restore", description="Put back what a table of a stack has lost."
     )
     parser.add_argument("--stack", required=True, help="CloudFormation stack of the deployment")
-    parser.add_argument("--table", required=True, choices=tuple(OUTPUTS), help="which of its tables")
+    parser.add_argument("--table", required=True, choices=[one.value for one in OUTPUTS], help="which of its tables")
     parser.add_argument("--from", required=True, dest="source", help="the table that was restored beside it")
     parser.add_argument("--with-keys", action="store_true", help="API keys, too: revoked ones work again")
     parser.add_argument("--segments", type=int, default=DEFAULT_SEGMENTS, help="parallel readers (%(default)s)")
     found = parser.parse_args(arguments)
     if not 1 <= found.segments <= MAX_SEGMENTS:
         parser.error(f"--segments must be 1 to {MAX_SEGMENTS}")
-    return Options(found.stack, found.table, found.source, found.with_keys, found.segments)
+    return Options(found.stack, Kind(found.table), found.source, found.with_keys, found.segments)
 
 
 def main(arguments: Sequence[str], clock: Clock, out: TextIO, clients: tuple[Any, Any] | None = None) -> int:
@@ -84,12 +84,12 @@ def _restore(options: Options, dynamodb: Any, target: str, clock: Clock, out: Te
             reported = tally.read
             print(_counts(tally), file=out, flush=True)
 
-    if options.table != "catalog":
+    if options.table is not Kind.CATALOG:
         items = MissingItems(dynamodb, target, clock)
-        return Copying(dynamodb, options.source, items.put_back, options.segments).run(report)
+        return Copying(dynamodb, options.source, options.table, items.put_back, options.segments).run(report)
     definitions = MissingDefinitions(dynamodb, target, clock, keys=options.with_keys)
     try:
-        tally = Copying(dynamodb, options.source, definitions.put_back, options.segments).run(report)
+        tally = Copying(dynamodb, options.source, options.table, definitions.put_back, options.segments).run(report)
     finally:
         # What was put back before a failure is there for good, too.
         definitions.finish()

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from dynameter import codec
+from dynameter.billing.customers import store as customer_store
+from dynameter.billing.period import Cadence
+from dynameter.billing.plans import store as plan_store
+from dynameter.billing.plans.records import encode_phases
+from dynameter.billing.subscriptions import store as subscription_store
+from dynameter.billing.subscriptions.rules import MAX_ANCHOR_YEARS, MAX_YEARS_AHEAD
 from dynameter.clock import render
+from dynameter.dialects.openmeter_v1.plans import PlanCreate
 from tests.limits.edges import Asking, Edge, Lowered, body, body_edges, entries, items, letters, put, repeated
 from tests.unit.http.conftest import Settled
 from tests.unit.http.house import Ask
@@ -29,7 +36,7 @@ LIST = "GET /api/v1/subjects/{subjectIdOrKey}/entitlements"
 CHARGES = "GET /api/v3/openmeter/customers/{customerId}/charges"
 NEXT, ARCHIVE = "POST /api/v1/plans/{planId}/next", "DELETE /api/v1/features/{featureIdOrKey}"
 RESTORE = "POST /api/v1/subscriptions/{subscriptionId}/restore"
-MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
+YEAR_US = Cadence(years=1).about_us
 
 
 def metadata_of(size: int) -> dict[str, str]:
@@ -113,10 +120,16 @@ def spread(settled: Settled, size: int) -> list[dict[str, Any]]:
 
 
 def weighty(settled: Settled, size: int) -> list[dict[str, Any]]:
-    """Phases of about so many bytes as JSON; a thousand are what else they take."""
-    described = letters(1_000)
-    count = size // 1_150
-    return phases(settled, 2, lambda number: flat_cards(count // 2, description=described))
+    """Phases of so many bytes as they are stored, in JSON."""
+    made = phases(settled, 2, lambda _: flat_cards(size // 1_700, description=letters(500)))
+    draft = PlanCreate.model_validate({**settled.asks[PLANS].body, "phases": made}).draft("key", "USD")
+    rest = size - len(encode_phases(draft.phases))
+    for card in (card for phase in made for card in phase["rateCards"]):
+        more = min(500, rest)
+        card["description"] = letters(500 + more)
+        rest -= more
+    assert rest == 0
+    return made
 
 
 def metered(**also: Any) -> dict[str, Any]:
@@ -138,6 +151,16 @@ def now_us(settled: Settled) -> int:
 def at_time(settled: Settled, size: int) -> Ask:
     """The value so many microseconds from now."""
     return Ask(query=(("time", render(now_us(settled) + size)),))
+
+
+def stored(prefix: str, weight: Callable[[Any], int]) -> Callable[[Settled], int]:
+    """What the catalog's items of that prefix weigh together."""
+
+    def weigh(settled: Settled) -> int:
+        items = settled.house.state().values()
+        return sum(weight(item) for item in items if item.get("sk", {}).get("S", "").startswith(prefix))
+
+    return weigh
 
 
 def restoring(settled: Settled) -> Ask:
@@ -195,7 +218,7 @@ BILLING = [
         "phases[0].rateCards",
     ),
     Edge("billing.plans.rules:MAX_PLAN_RATE_CARDS", PLANS, plan(spread), "phases"),
-    Edge("billing.plans.rules:MAX_PLAN_BYTES", PLANS, plan(weighty), "phases", step=20_000),
+    Edge("billing.plans.rules:MAX_PLAN_BYTES", PLANS, plan(weighty), "phases"),
     Edge("billing.pricing.rules:MAX_TIERS", PLANS, card("price", tiers), "phases[0].rateCards[0].price.tiers"),
     Edge(
         "billing.pricing.rules:MAX_CONFIG_BYTES",
@@ -227,22 +250,16 @@ BILLING = [
     Edge(
         "billing.subscriptions.rules:MAX_YEARS_AHEAD",
         SUBSCRIPTIONS,
-        lambda settled, days: Ask(
-            {**settled.asks[SUBSCRIPTIONS].body, "timing": render(now_us(settled) + days * DAY_US)}
-        ),
+        lambda settled, us: Ask({**settled.asks[SUBSCRIPTIONS].body, "timing": render(now_us(settled) + us)}),
         "timing",
-        at=3_650,
-        step=10,
+        at=MAX_YEARS_AHEAD * YEAR_US,
     ),
     Edge(
         "billing.subscriptions.rules:MAX_ANCHOR_YEARS",
         SUBSCRIPTIONS,
-        lambda settled, days: Ask(
-            {**settled.asks[SUBSCRIPTIONS].body, "billingAnchor": render(now_us(settled) + days * DAY_US)}
-        ),
+        lambda settled, us: Ask({**settled.asks[SUBSCRIPTIONS].body, "billingAnchor": render(now_us(settled) + us)}),
         "billingAnchor",
-        at=36_500,
-        step=100,
+        at=MAX_ANCHOR_YEARS * YEAR_US,
     ),
     Edge(
         "billing.period:MAX_COUNT",
@@ -289,7 +306,7 @@ BILLING = [
         at=7_258_118_399_999_999,
         why="2200-01-01",
     ),
-    Edge("billing.entitlements.rules:MAX_AHEAD_US", VALUE, at_time, "time", why="future", step=1_000_000),
+    Edge("billing.entitlements.rules:MAX_AHEAD_US", VALUE, at_time, "time", why="future"),
     Edge("meters.quantity:MAX_INTEGER_DIGITS", GRANTS, body("amount", lambda n: int("1" * n), GRANTS), "amount"),
     *(
         Edge(constant, ACCESS, body(place, items, ACCESS), place, why="100")
@@ -347,16 +364,25 @@ BILLING_LOWERED = [
     Lowered("billing.invoicing.charges:MAX_CHARGES", 2, CHARGES, status=413),
     Lowered("billing.plans.rules:MAX_VERSIONS", 2, NEXT, where=["billing.plans.service"]),
     Lowered(
-        "billing.customers.store:MAX_LISTED_BYTES", 10**6, "GET /api/v1/customers", status=413, why="large", less=1
+        "billing.customers.store:MAX_LISTED_BYTES",
+        stored(customer_store._LIVE, lambda item: len(codec.encode(item))),
+        "GET /api/v1/customers",
+        status=413,
+        why="large",
     ),
-    Lowered("billing.plans.store:MAX_LISTED_BYTES", 10**6, "GET /api/v1/plans", status=413, why="plans", less=1),
+    Lowered(
+        "billing.plans.store:MAX_LISTED_BYTES",
+        stored(plan_store._LIVE, lambda item: len(item["phases"]["S"])),
+        "GET /api/v1/plans",
+        status=413,
+        why="plans",
+    ),
     Lowered(
         "billing.subscriptions.store:MAX_LISTED_BYTES",
-        10**6,
+        stored(subscription_store._LIVE, lambda item: len(item["planned"]["S"])),
         "GET /api/v3/openmeter/subscriptions",
         status=413,
         why="subscriptions",
-        less=1,
     ),
     Lowered(
         "billing.features.store:MAX_LISTED",

@@ -18,7 +18,6 @@ TRIAL = "POST /admin/expressions/test"
 EXCHANGES, METER = "POST /v1/{workspace_id}/exchanges", "POST /api/v1/meter"
 QUOTA = "POST /v1/{workspace_id}/quota"
 RESERVE, CHECK = f"{QUOTA}/reserve", f"{QUOTA}/check"
-MINUTE_US = 60_000_000
 KEYS, ROTATE = "POST /v1/{workspace_id}/api-keys", "POST /v1/{workspace_id}/api-keys/{key_id}/rotate"
 
 
@@ -48,13 +47,11 @@ def externals(settled: Settled, size: int) -> Ask:
     return Ask({"data": [{**one, "attributes": {**one["attributes"], "id": name}} for name in items(size)]})
 
 
-def timed(sign: int, spare_us: int) -> Asking:
-    """An external event so many microseconds from now, less some for what goes by."""
+def timed(sign: int) -> Asking:
+    """An external event so many microseconds from now."""
 
     def ask(settled: Settled, size: int) -> Ask:
-        return external("timestamp", lambda n: render(settled.house.world.clock.now_us() + sign * (n - spare_us)))(
-            settled, size
-        )
+        return external("timestamp", lambda n: render(settled.house.world.clock.now_us() + sign * n))(settled, size)
 
     return ask
 
@@ -83,9 +80,10 @@ def unlimited(settled: Settled, size: int) -> Ask:
 
 
 def summed(count: int) -> str:
-    """An expression of so many parts in a tree that is not deep: literals, and the operators between them."""
+    """An expression of so many parts in a tree that is not deep: literals, the operators between them, a sign."""
     literals = (count + 1) // 2
     tree = ["1"] * literals
+    tree[0] = "1" if count % 2 else "-1"
     while len(tree) > 1:
         tree = [f"({'+'.join(tree[at : at + 2])})" for at in range(0, len(tree), 2)]
     return tree[0]
@@ -125,13 +123,13 @@ GATEWAY = [
     Edge("gateway.quotas.reservation:MAX_RESERVED", RESERVE, unlimited, "units", 422),
     # ---- expressions
     *(
-        Edge(f"gateway.expression.limits:{name}", ROUTES, priced(text), "metering_expr", 422, why=why, step=step)
-        for name, text, why, step in (
-            ("MAX_CHARACTERS", lambda n: "1".ljust(n), "", 1),
-            ("MAX_NODES", summed, "", 2),
-            ("MAX_NESTING", lambda n: "(" * n + "1" + ")" * n, "", 1),
-            ("MAX_DEPTH", lambda n: "1" + "+1" * (n - 1), "", 1),
-            ("MAX_LITERAL_DIGITS", lambda n: "1." + "1" * (n - 2), "", 1),
+        Edge(f"gateway.expression.limits:{name}", ROUTES, priced(text), "metering_expr", 422)
+        for name, text in (
+            ("MAX_CHARACTERS", lambda n: "1".ljust(n)),
+            ("MAX_NODES", summed),
+            ("MAX_NESTING", lambda n: "(" * n + "1" + ")" * n),
+            ("MAX_DEPTH", lambda n: "1" + "+1" * (n - 1)),
+            ("MAX_LITERAL_DIGITS", lambda n: "1." + "1" * (n - 2)),
         )
     ),
     # ---- exchanges and external events
@@ -156,21 +154,16 @@ GATEWAY = [
         )
     ),
     *(
-        Edge(constant, METER, ask, "data.0.attributes", 422, why=why, step=step)
-        for constant, ask, why, step in (
-            ("gateway.external:MAX_AGE_US", timed(-1, MINUTE_US), "timestamp is more than 7 days ago", 2 * MINUTE_US),
-            (
-                "gateway.external:MAX_AHEAD_US",
-                timed(1, MINUTE_US // 60),
-                "timestamp is more than 1 minute ahead",
-                2 * MINUTE_US,
-            ),
-            ("gateway.external:MAX_METADATA_BYTES", external("metadata", data_of), "metadata", 1),
-            ("gateway.external:MAX_RESOURCE_CHARACTERS", external("resource_id"), "resource_id", 1),
-            ("gateway.external:MAX_RESOURCE_CHARACTERS", external("resource_type"), "resource_type", 1),
-            ("events.rules:MAX_ID_BYTES", external("id"), "id", 1),
-            ("events.rules:MAX_NESTING", external("metadata", lambda n: nested(n - 1)), "63 levels", 1),
-            ("meters.quantity:MAX_INTEGER_DIGITS", external("quantity", lambda n: int("1" * n)), "quantity", 1),
+        Edge(constant, METER, ask, "data.0.attributes", 422, why=why)
+        for constant, ask, why in (
+            ("gateway.external:MAX_AGE_US", timed(-1), "timestamp is more than 7 days ago"),
+            ("gateway.external:MAX_AHEAD_US", timed(1), "timestamp is more than 1 minute ahead"),
+            ("gateway.external:MAX_METADATA_BYTES", external("metadata", data_of), "metadata"),
+            ("gateway.external:MAX_RESOURCE_CHARACTERS", external("resource_id"), "resource_id"),
+            ("gateway.external:MAX_RESOURCE_CHARACTERS", external("resource_type"), "resource_type"),
+            ("events.rules:MAX_ID_BYTES", external("id"), "id"),
+            ("events.rules:MAX_NESTING", external("metadata", lambda n: nested(n - 1)), "63 levels"),
+            ("meters.quantity:MAX_INTEGER_DIGITS", external("quantity", lambda n: int("1" * n)), "quantity"),
         )
     ),
     # ---- keys

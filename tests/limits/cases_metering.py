@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from dynameter.clock import render
+from dynameter.dialects.openmeter_v1.usage_lists import MAX_AGE_DAYS, MAX_DAYS
 from tests.limits.edges import Asking, Edge, Lowered, body, body_edges, entries, items, letters, padded, query, repeated
+from tests.limits.limit import DAY_US
 from tests.unit.http.conftest import Settled
 from tests.unit.http.house import Ask
 from tests.unit.http.tenant import FROM, TO
@@ -98,12 +100,11 @@ def filled(size: int) -> str:
     return '{"model":{"$eq":"m"}}'.ljust(size)
 
 
-def since(day_us: int, *also: tuple[str, str]) -> Any:
-    """A list from so many days ago, less a minute for what goes by."""
+def since(*also: tuple[str, str]) -> Any:
+    """A list from so many microseconds ago."""
 
     def ask(settled: Settled, size: int) -> Ask:
-        from_us = settled.house.world.clock.now_us() - size * day_us + 60_000_000
-        return Ask(query=(("from", render(from_us)), *also))
+        return Ask(query=(("from", render(settled.house.world.clock.now_us() - size)), *also))
 
     return ask
 
@@ -293,24 +294,23 @@ METERING = [
     Edge(
         "dialects.openmeter_v1.usage_lists:MAX_DAYS",
         VALUES,
-        query(
-            "to", lambda n: render(1_768_003_200_000_000 + n * 86_400_000_000), VALUES, ("from", "2026-01-10T00:00:00Z")
-        ),
+        query("to", lambda us: render(1_768_003_200_000_000 + us), VALUES, ("from", "2026-01-10T00:00:00Z")),
         "to",
+        at=MAX_DAYS * DAY_US,
     ),
     Edge(
         "dialects.openmeter_v1.usage_lists:MAX_AGE_DAYS",
         VALUES,
-        since(86_400_000_000, ("to", "2025-10-20T00:00:00Z")),
+        since(("to", "2025-10-20T00:00:00Z")),
         "from",
+        at=MAX_AGE_DAYS * DAY_US,
     ),
     Edge(
         "dialects.openmeter_v1.listing:MAX_AGE_US",
         "GET /api/v1/events",
-        since(1),
+        since(),
         "from",
         why="too old",
-        step=120_000_000,
     ),
     # ---- pages
     *(
@@ -370,6 +370,15 @@ METERING_LOWERED = [
     Lowered("meters.rules:MAX_METERS", 5, V3, where=["meters.store"]),
     Lowered("meters.rules:MAX_METERS", 5, ZUPLO, where=["meters.store"]),
     Lowered("usage.queries.query:MAX_SUBJECTS", 2, QUERY, status=413, where=["usage.queries.service"], ask=_by_subject),
+    Lowered(
+        "usage.queries.query:MAX_SUBJECTS",
+        2,
+        QUERY_BODY,
+        "filterCustomerId",
+        400,
+        ask=lambda settled: Ask({"filterCustomerId": [settled.tenant.ids["customer"]]}),
+    ),
+    Lowered("usage.rows.budget:MAX_ATTRIBUTES", 13, QUERY, status=413, why="larger window", ask=_by_subject),
     Lowered("usage.queries.summation:MAX_ROWS", 2, QUERY, status=413, ask=_by_subject),
     Lowered("usage.queries.edges:MAX_EDGE_EVENTS", 3, QUERY, status=413, ask=_cut),
     Lowered("usage.subjects.service:MAX_LISTED", 2, "GET /api/v1/meters/{meterIdOrSlug}/subjects", status=413),

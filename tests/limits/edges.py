@@ -65,28 +65,26 @@ class Edge:
 
 @dataclass(frozen=True)
 class Lowered:
-    """A request that is served where the limit is ``holds`` and refused where it is less by one, or ``less``.
+    """A request that is served where the limit is ``holds`` and refused where it is less by one.
 
     For what cannot be made a thousand times in a test; ``where`` are the modules that use the constant.
     """
 
     constant: str
-    holds: int
+    holds: int | Callable[[Settled], int]
     route: str
     names: str = ""
     status: int = 409
     why: str = ""
     where: Sequence[str] = ()
-    less: int | None = None
     ask: Callable[[Settled], Ask] | None = None
 
     def __str__(self) -> str:
         return f"{self.constant} {self.route}"
 
-    @property
-    def refuses(self) -> int:
-        """A limit that refuses the request."""
-        return self.holds - 1 if self.less is None else self.less
+    def size(self, settled: Settled) -> int:
+        """The least limit at which the request is served."""
+        return self.holds if isinstance(self.holds, int) else self.holds(settled)
 
     def modules(self) -> list[str]:
         """The modules that use the constant."""

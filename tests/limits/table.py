@@ -270,7 +270,6 @@ EXPRESSIONS = (
         "text that is read as a date", "gateway.expression.dates:MAX_DATE_CHARACTERS", "`metering_error`", CHARACTERS
     ),
     Limit("path of `get`", "gateway.expression.functions.arrays:MAX_PATH_CHARACTERS", "`metering_error`", CHARACTERS),
-    Limit("one server-sent event", "gateway.sse:MAX_EVENT_BYTES", "passed over", BYTES),
     Limit("`metering_error`", "gateway.measurement:MAX_ERROR_CHARACTERS", "cut", CHARACTERS),
 )
 

@@ -169,6 +169,36 @@ def test_a_deleted_key_does_not_come_back_by_rotation(store: KeyStore, dynamodb:
     assert items(dynamodb) == []
 
 
+def sent_twice(call: Any) -> Any:
+    """A client's call whose first answer was lost."""
+
+    def again(**asked: Any) -> Any:
+        call(**asked)
+        return call(**asked)
+
+    return again
+
+
+def test_a_secret_written_by_an_attempt_whose_answer_was_lost_is_the_keys(
+    store: KeyStore, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = api_key()
+    store.insert(old)
+    new = replace(old, secret_hash=hash_secret(old.id, "b" * 40), updated_at_us=5, expires_at_us=6)
+    monkeypatch.setattr(dynamodb, "update_item", sent_twice(dynamodb.update_item))
+
+    assert store.replace_secret(new, old.secret_hash)
+
+
+def test_a_key_written_by_an_attempt_whose_answer_was_lost_is_stored(
+    store: KeyStore, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "put_item", sent_twice(dynamodb.put_item))
+
+    assert store.insert(api_key())
+    assert store.read(WORKSPACE, store.entries(WORKSPACE)) == [api_key()]
+
+
 def test_deleting_leaves_nothing(store: KeyStore, dynamodb: Any) -> None:
     store.insert(api_key())
 

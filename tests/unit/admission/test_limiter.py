@@ -142,6 +142,7 @@ def test_storage_that_fails_lets_everything_pass_and_is_told(fleet: Fleet) -> No
 def test_storage_that_fails_is_asked_once_a_second_and_told_all_in_the_end(fleet: Fleet, clock: ManualClock) -> None:
     fleet.buckets.fails = True
     limiter = fleet.process()
+    failed_at_us = clock.now_us()
     for _ in range(30):
         limiter.admit(WORKSPACE, 100)
         clock.advance(0.1)
@@ -152,7 +153,16 @@ def test_storage_that_fails_is_asked_once_a_second_and_told_all_in_the_end(fleet
     limiter.admit(WORKSPACE, 100)
 
     assert not admits(limiter)
-    assert fleet.buckets.earned[WORKSPACE] == clock.now_us() + LIMIT.cost_us(3_100)
+    assert fleet.buckets.earned[WORKSPACE] == failed_at_us + LIMIT.cost_us(3_100)
+
+
+def test_a_workspace_within_its_limit_owes_nothing_after_storage_has_failed(fleet: Fleet, clock: ManualClock) -> None:
+    limiters = [fleet.process() for _ in range(3)]
+    for second in range(180):
+        fleet.buckets.fails = 10 <= second < 170
+        clock.advance(1)
+
+        assert all(admits(limiter, LIMIT.rate // 8) for limiter in limiters for _ in range(2))
 
 
 def test_a_report_may_not_hold_up_its_request(fleet: Fleet) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from dynameter.corrections import service
 from dynameter.errors import Unavailable
+from dynameter.events.event import Event
+from dynameter.usage.recounts.recount import Recount
 from tests.unit.corrections.desk import Customer
 
 SETTLE_US = 60_000_000
@@ -124,3 +126,22 @@ def test_a_preview_over_too_many_raw_events_gives_the_events_and_no_values(
     assert (preview["truncated"], preview["events"]) == (True, 1)
     (change,) = preview["meters"]
     assert (change["events"], change["before"], change["after"], change["difference"]) == (1, None, None, None)
+
+
+def test_a_preview_without_time_to_count_every_meter_tells_of_some_and_says_so(
+    filled: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.live_meter("count", "COUNT")
+    clock = filled.desk.clock
+    add = Recount.add
+
+    def slowly(recount: Recount, event: Event) -> bool:
+        clock.advance(1.5)
+        return add(recount, event)
+
+    monkeypatch.setattr(Recount, "add", slowly)
+
+    _, preview = filled.void_where(dry_run=True, type="request")
+
+    assert (preview["truncated"], preview["events"]) == (True, 8)
+    assert [one["slug"] for one in preview["meters"]] == ["count"]

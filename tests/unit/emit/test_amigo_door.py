@@ -210,6 +210,15 @@ def test_a_negative_too_small_for_a_float_is_refused(door: MemoryDoors) -> None:
     assert answer.json["detail"][0]["type"] == "greater_than_equal"
 
 
+@pytest.mark.parametrize("quantity", ["1e-1001", "0e1001", "1e-99999999999", "1e-9999999999999999999999"])
+def test_a_quantity_as_text_that_could_not_be_read_again_is_refused(door: MemoryDoors, quantity: str) -> None:
+    answer = door.send(AMIGO, emission(metering_quantity=quantity))
+
+    assert answer.status == 422
+    (error,) = answer.json["detail"]
+    assert (error["type"], error["loc"]) == ("float_parsing", ["body", "metering_quantity"])
+
+
 def test_missing_fields_are_all_named(door: MemoryDoors) -> None:
     answer = door.send(AMIGO, {})
 

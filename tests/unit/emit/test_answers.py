@@ -131,6 +131,36 @@ def test_a_lenient_bad_emission_is_an_error(door: MemoryDoors) -> None:
     assert door.send(AMIGO, emission(metering_quantity=-1), headers=LENIENT).status == 422
 
 
+CARRIED_BYTES = 5_500_000
+"""Of a body, escaped, inside the 6 MB that Lambda answers with at most."""
+
+
+@pytest.mark.parametrize("route", [V1, V3])
+def test_a_refusal_of_many_errors_with_odd_names_can_be_carried(door: MemoryDoors, route: str) -> None:
+    odd: dict[str, Any] = {"\1" * 63 + chr(97 + place): {} for place in range(11)}
+    batch = [{**cloudevent(), **odd}] * 1_000
+
+    answer = door.send(route, json.dumps(batch).encode(), content_type=BATCH)
+
+    assert answer.status == 400
+    assert len(json.dumps(answer.text)) < CARRIED_BYTES
+
+
+def test_results_that_could_not_be_carried_have_no_names_and_one_error_each(door: MemoryDoors) -> None:
+    odd: dict[str, Any] = {"\1" * 60 + str(place): {} for place in range(3)}
+    odd |= {f"A{place}": {} for place in range(8)}
+    batch = [cloudevent(id=f"{place:03}" + '"' * 500, source='"' * 1_000) | odd for place in range(999)]
+
+    answer = door.send(V1, json.dumps([*batch, cloudevent()]).encode(), content_type=BATCH, headers=LENIENT)
+
+    assert (answer.status, answer.counts) == (200, (1, 0, 0))
+    assert len(json.dumps(answer.text)) < CARRIED_BYTES
+    bad, good = answer.json["results"][998:]
+    assert good == {"index": 999, "source": None, "id": None, "status": "accepted"}
+    assert (bad["index"], bad["source"], bad["id"], bad["status"]) == (998, None, None, "invalid")
+    assert len(bad["errors"]) == 1
+
+
 def test_both_preferences_are_confirmed(door: MemoryDoors) -> None:
     answer = door.send(V1, cloudevent(), headers={"prefer": "return=representation, handling=lenient"})
 

@@ -105,6 +105,7 @@ BAD_EVENTS: list[tuple[dict[str, Any], str, str]] = [
     ({"time": "yesterday"}, "time", "format"),
     ({"time": "2026-02-30T00:00:00Z"}, "time", "format"),
     ({"time": "2026-01-14T10:00:00"}, "time", "format"),
+    ({"time": "2026-01-14T10:00:00+05:60"}, "time", "format"),
     ({"time": "1969-12-31T23:59:59Z"}, "time", "format"),
     ({"time": 1_768_384_800}, "time", "type"),
     ({"datacontenttype": "application/xml"}, "datacontenttype", "enum"),

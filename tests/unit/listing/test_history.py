@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dynameter.events import history as events_history
 from dynameter.events.history import EventHistory, bucket_of
 from tests.unit.listing.conftest import NOW, SECOND, Desk
 
@@ -51,6 +52,26 @@ def test_a_page_says_how_many_items_it_cost_and_where_the_next_starts(history: E
 
     assert (first.items_read, first.next) == (3, first.events[-1].key)
     assert ([one.event.id for one in second.events], second.next) == (["d"], None)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_page_ends_where_its_data_would_take_too_much_memory(
+    history: EventHistory, desk: Desk, monkeypatch: pytest.MonkeyPatch, descending: bool
+) -> None:
+    monkeypatch.setattr(events_history, "PAGE_BYTES", 500_000)
+    desk.add("e", "f", "g", "h", at=9 * SECOND, data={"text": "x" * 200_000})
+    bucket = bucket_of(desk.workspace, "customer-1")
+
+    pages: list[list[str]] = []
+    after: str | None = None
+    while not pages or after is not None:
+        page = history.page(desk.workspace, bucket, after=after, descending=descending)
+        pages.append([one.event.id for one in page.events])
+        assert page.items_read == len(page.events)
+        after = page.next
+
+    assert len(pages) == 2
+    assert sorted(id_ for ids in pages for id_ in ids) == list("abcdefgh")
 
 
 def test_all_buckets_are_named_unless_subjects_are(history: EventHistory, desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -148,6 +149,29 @@ def test_a_page_ends_before_the_time_is_over_and_still_gets_on(lister: EventList
     query = ListingQuery(id=read_filter({"$eq": "990"}, V1_TEXT))
 
     assert list_all(lister, query, deadline_us=NOW) == ["990"]
+
+
+@dataclass
+class SlowFilter:
+    """Matches nothing, and takes half a second to find out."""
+
+    clock: ManualClock
+
+    def matches(self, _value: str) -> bool:
+        self.clock.advance(0.5)
+        return False
+
+
+@pytest.mark.parametrize("by", SortBy)
+def test_a_filter_that_takes_long_does_not_outlast_the_request(history: MemoryHistory, by: SortBy) -> None:
+    clock = ManualClock()
+    lister = EventLister(history, clock, workers=2)
+    deadline_us = clock.now_us() + 60 * SECOND
+
+    with suppress(InvalidInput):
+        lister.list(WORKSPACE, ListingQuery(order=Order(by), id=SlowFilter(clock)), deadline_us)
+
+    assert clock.now_us() < deadline_us + 32 * SECOND
 
 
 def test_a_page_ends_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:

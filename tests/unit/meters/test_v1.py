@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dynameter.dialects import usage_answers
 from tests.conftest import OTHER_WORKSPACE
 
 Call = Callable[..., tuple[int, Any]]
@@ -295,6 +296,13 @@ def test_zuplo_answers_the_page_that_was_asked_for(call: Call, workspace: str) -
 def test_zuplo_refuses_a_page_that_cannot_be(call: Call, workspace: str, name: str, value: str) -> None:
     status, problem = bucket(call, workspace).list((name, value))
     assert (status, problem["extensions"]["validationErrors"][0]["field"]) == (400, name)
+
+
+def test_a_list_too_large_for_lambda_is_refused(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    door.create(RUNS)
+    monkeypatch.setattr(usage_answers, "MAX_ANSWER_BYTES", 100)
+
+    assert door.list()[0] == 413
 
 
 def test_zuplo_problems_carry_a_trace(call: Call, workspace: str) -> None:

@@ -63,6 +63,20 @@ def test_a_record_is_counted_in_every_meter_when_its_cause_is_mended(world: Quar
     assert world.quarantined() == []
 
 
+@pytest.mark.parametrize("id_", ["a\u00a0b", "a\nb", "\u200d", "é\x7f"])
+def test_an_event_whose_id_cannot_be_printed_is_counted_when_its_cause_is_mended(
+    world: QuarantineWorld, id_: str
+) -> None:
+    world.define(SUM)
+    world.broken = lambda _: True
+    world.bring(world.store(make_event(1, {"value": 1}, id=id_)))
+
+    mend(world)
+    world.redrive()
+
+    assert (world.usage(SUM).get(None), world.quarantined()) == (1, [])
+
+
 def test_redriving_again_and_bringing_the_batch_again_changes_nothing(world: QuarantineWorld) -> None:
     world.define(SUM)
     records = break_second(world)
@@ -199,8 +213,10 @@ def test_an_event_that_is_gone_stays_in_quarantine(world: QuarantineWorld) -> No
     assert [one.reason for one in world.quarantined()] == ["the event is not stored any more"]
 
 
-def test_a_record_that_names_no_event_stays_in_quarantine(world: QuarantineWorld) -> None:
-    QuarantineStore(world.client, "UsageTable").put(SHARD, Unreadable(None, {"eventName": "INSERT"}, "?"), 1)
+@pytest.mark.parametrize("key", [None, 1, "", "\ud800", "x" * 2_049])
+def test_a_record_that_names_no_event_stays_in_quarantine(world: QuarantineWorld, key: Any) -> None:
+    record = {"eventName": "INSERT", "dynamodb": {"Keys": {"pk": {"S": key}}}}
+    QuarantineStore(world.client, "UsageTable").put(SHARD, Unreadable(None, record, "?"), 1)
 
     world.redrive()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dynameter.dialects import usage_answers
 from tests.unit.subjects.conftest import Send
 
 UPSERT = "POST /api/v1/subjects"
@@ -177,3 +178,11 @@ def test_a_wrong_parameter_of_the_list_is_refused(send: Send, name: str, value: 
 )
 def test_a_key_without_the_scope_is_forbidden(send: Send, route: str, scopes: str) -> None:
     assert send(route, body=[{"key": "a"}], path={"subjectIdOrKey": "a"}, scopes=scopes)[0] == 403
+
+
+def test_a_page_too_large_for_lambda_is_refused(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    upsert(send, {"key": "a"}, {"key": "b"})
+    monkeypatch.setattr(usage_answers, "MAX_ANSWER_BYTES", 150)
+
+    assert send(LIST)[0] == 413
+    assert send(LIST, ("limit", "1"))[0] == 200

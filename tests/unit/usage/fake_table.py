@@ -20,6 +20,10 @@ def refusal(code: str, item: Item | None = None) -> ClientError:
     return ClientError(response, "Operation")
 
 
+MAX_EXPRESSION_CHARACTERS = 4_096
+"""What DynamoDB takes as one expression."""
+
+
 class FakeTable:
     """One table with keys pk and sk. ``before_write`` may raise, or do something else first, at every write."""
 
@@ -51,6 +55,9 @@ class FakeTable:
     def update_item(self, **arguments: Any) -> dict[str, Any]:
         with self._lock:
             self.before_write("update", arguments)
+            for name in ("UpdateExpression", "ConditionExpression"):
+                if len(arguments.get(name, "")) > MAX_EXPRESSION_CHARACTERS:
+                    raise refusal("ValidationException")
             answer = self.apply_update(arguments)
             self.after_write("update", arguments)
             return answer

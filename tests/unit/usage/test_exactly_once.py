@@ -208,6 +208,22 @@ def test_watermarks_of_shards_long_gone_are_removed_from_old_rows() -> None:
     assert set(marks) == {watermark_name(OTHER_SHARD)}
 
 
+def test_a_row_that_many_shards_have_written_to_is_rid_of_their_watermarks_little_by_little() -> None:
+    world = World()
+    event = make_event(1, {"value": 1}, time_us=NOON - 100 * HOUR_US)
+    shards = [f"shard-{number}" for number in range(150)]
+    for shard in shards:
+        world.deliver([(1, event)], shard)
+    world.clock.advance(49 * 3600)
+
+    for sequence in range(1, 5):
+        world.deliver([(sequence, event)], OTHER_SHARD)
+
+    marks = [name for item in world.table.items.values() for name in item if name.startswith("w")]
+    assert set(marks) == {watermark_name(OTHER_SHARD)}
+    assert world.total() == len(shards) + 4
+
+
 def test_watermarks_that_may_still_be_needed_stay() -> None:
     world = World()
     late = [(1, make_event(1, {"value": 1}, time_us=NOON - 100 * HOUR_US))]

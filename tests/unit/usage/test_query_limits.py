@@ -72,6 +72,14 @@ def test_more_reading_than_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch,
         usage.ask()
 
 
+@pytest.mark.parametrize("subject", ["", "x" * 3_000, "é" * 600])
+def test_a_subject_that_no_event_can_have_is_not_looked_for(subject: str) -> None:
+    usage = Usage().add(event(1, "2026-01-14T10:00:00Z"))
+
+    assert usage.ask(subjects=(subject,)).rows == ()
+    assert usage.table.queries == []
+
+
 # ---- cost
 
 

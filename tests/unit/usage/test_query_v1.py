@@ -67,6 +67,26 @@ def test_v1_reads_filters_in_every_form_that_clients_send(filled: Api, query: li
     assert filled.v1(query)[1]["data"][0]["value"] == 3
 
 
+@pytest.mark.parametrize("name", ["filterGroupBy", "advancedMeterGroupByFilters"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{('model',): 'gpt'}",
+        "{None: 'gpt'}",
+        "{'model': 1j}",
+        "{'model': ...}",
+        "{'model': '\\ud800'}",
+        '{"model": {"$eq": "\\ud800"}}',
+        "{'\\ud800': 'gpt'}",
+        "{'model': 0x" + "f" * 8_000 + "}",
+    ],
+)
+def test_v1_refuses_filters_in_its_url_that_json_cannot_say(filled: Api, name: str, text: str) -> None:
+    status, answer = filled.v1([(name, text)])
+
+    assert (status, located(answer)) == (400, [(name, "type")])
+
+
 def test_v1_post_takes_the_same_as_a_body(filled: Api) -> None:
     status, answer = filled.v1(
         body={

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from dynameter.dialects import usage_answers
 from dynameter.usage.rows.row import RowKey, Series, groups_text, item_key
+from dynameter.usage.rows.store import UsageStore
 from tests.unit.corrections.desk import Customer, Desk, open_desk
 from tests.unit.usage.builders import instant
 
@@ -228,3 +231,33 @@ def test_too_many_raw_events_are_refused(customer: Customer, monkeypatch: pytest
 
     assert (status, "at most 3" in answer["detail"]) == (413, True)
     assert customer.recount("sum", subject="a")[0] == 200
+
+
+def test_an_answer_too_large_for_lambda_is_refused_before_anything_is_repaired(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(customer, "SUM", None, "x", n=7)
+    with monkeypatch.context() as patch:
+        patch.setattr(usage_answers, "MAX_ANSWER_BYTES", 100)
+        assert customer.recount("sum", repair=True)[0] == 413
+    customer.desk.drain()
+
+    assert customer.recount("sum", repair=True)[1]["repairing"] == 1
+
+
+def test_a_repair_that_runs_out_of_time_says_how_many_rows_it_has_begun(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for subject, model in ((None, "x"), (None, "y"), ("a", "x"), ("b", "y")):
+        damage(customer, "SUM", subject, model, n=7)
+    start = UsageStore.start_epoch
+
+    def slowly(*given: Any) -> int:
+        customer.desk.clock.advance(12)
+        return start(*given)
+
+    monkeypatch.setattr(UsageStore, "start_epoch", slowly)
+
+    status, answer = customer.recount("sum", repair=True)
+
+    assert (status, answer["repairing"]) == (202, 2)

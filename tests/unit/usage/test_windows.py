@@ -18,6 +18,8 @@ ZONES = [
     "Asia/Kathmandu",
     "Australia/Lord_Howe",
     "America/St_Johns",  # put its clocks back at 00:01 until 2011, so that a date began twice
+    "America/Havana",  # puts them back from 1:00 to midnight, so that midnight comes twice and the date but once
+    "Atlantic/Azores",  # likewise
     "America/Sao_Paulo",  # put them forward at midnight until 2018
     "Pacific/Apia",  # had no 30 December 2011
     "Pacific/Chatham",
@@ -61,7 +63,18 @@ def test_windows_hold_their_instant_and_touch_their_neighbours(zone: str, size: 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize(
     "around",
-    ["2010-11-07", "2011-03-13", "2011-12-30", "2017-10-15", "2024-03-10", "2024-04-07", "2024-10-06", "2024-11-03"],
+    [
+        "2010-11-07",
+        "2011-03-13",
+        "2026-10-25",
+        "2026-11-01",
+        "2011-12-30",
+        "2017-10-15",
+        "2024-03-10",
+        "2024-04-07",
+        "2024-10-06",
+        "2024-11-03",
+    ],
 )
 @pytest.mark.parametrize("size", [WindowSize.HOUR, WindowSize.DAY])
 def test_windows_around_changes_of_the_clocks_neither_overlap_nor_leave_gaps(
@@ -113,6 +126,25 @@ def test_lord_howe_cuts_the_hour_in_which_its_clocks_move_by_thirty_minutes() ->
 
 def test_a_day_whose_midnight_was_skipped_begins_at_its_first_instant() -> None:
     assert window(WindowSize.DAY, "America/Sao_Paulo", "2017-10-15T12:00:00Z")[0] == "2017-10-15T01:00:00-02:00"
+
+
+@pytest.mark.parametrize("at", ["04:00", "04:59", "05:00"])
+def test_a_day_whose_first_hour_comes_twice_begins_at_its_first_midnight(at: str) -> None:
+    assert window(WindowSize.DAY, "America/Havana", f"2026-11-01T{at}:00Z") == (
+        "2026-11-01T00:00:00-04:00",
+        "2026-11-02T00:00:00-05:00",
+    )
+
+
+def test_a_month_whose_first_hour_comes_twice_begins_at_its_first_midnight() -> None:
+    assert window(WindowSize.MONTH, "America/Havana", "2026-11-01T04:30:00Z")[0] == "2026-11-01T00:00:00-04:00"
+
+
+def test_a_day_that_the_day_before_interrupts_begins_when_that_is_over() -> None:
+    assert walk(WindowSize.DAY, "America/St_Johns", "2010-11-06T12:00:00Z", "2010-11-08T00:00:00Z") == [
+        "2010-11-06T00:00:00-02:30",
+        "2010-11-07T00:00:00-03:30",
+    ]
 
 
 def test_a_date_that_was_skipped_has_no_window() -> None:

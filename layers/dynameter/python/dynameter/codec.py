@@ -15,14 +15,15 @@ MAX_EXPONENT = 1_000
 """Numbers beyond 10^1000 or finer than 10^-1000 are refused: turned into digits they would take all the memory."""
 
 
-def _read_decimal(text: str) -> Decimal:
+def read_decimal(text: str) -> Decimal:
+    """The number in a text as ``decode`` reads it, to be read again. Raises ValueError or ArithmeticError."""
     number = Decimal(text)
     if abs(number.adjusted()) > MAX_EXPONENT:
         raise ValueError(f"number with an exponent past {MAX_EXPONENT}")
     return number
 
 
-_decoder = msgspec.json.Decoder(float_hook=_read_decimal)
+_decoder = msgspec.json.Decoder(float_hook=read_decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _sorted_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
 

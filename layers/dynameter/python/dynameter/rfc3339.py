@@ -15,7 +15,7 @@ LATEST_US = 253_370_764_800_000_000
 MAX_FRACTION_DIGITS = 32
 """Of a second; what is past a microsecond is dropped."""
 
-_PATTERN = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:([Zz])|([+-]\d\d:\d\d))", re.ASCII)
+_PATTERN = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:([Zz])|([+-]\d\d:[0-5]\d))", re.ASCII)
 
 
 def parse(text: str) -> int:

@@ -9,7 +9,8 @@ before its next report. In T seconds a workspace gets through no more than
 
 with P the processes that ran in that time, each of which may also end with events that it did not report.
 
-Storage that fails must not lose events: then everything is admitted, and counted as such.
+Storage that fails must not lose events: then everything is admitted, and counted as such. When it is back, each process
+reports what it admitted meanwhile, less what was earned in that time: a workspace within its limit owes nothing.
 """
 
 from __future__ import annotations
@@ -45,9 +46,13 @@ class Shared(Protocol):
 
 @dataclass(slots=True)
 class _Known:
-    """What this process knows of a workspace. ``closed_until_us``: it refuses until then."""
+    """What this process knows of a workspace. ``closed_until_us``: it refuses until then.
+
+    ``failing_since_us`` is when the first of the reports failed that have failed since the last good one, 0 if none.
+    """
 
     unreported: int = 0
+    failing_since_us: int = 0
     closed_until_us: int = 0
     earned_at_us: int = 0
     report_after_us: int = 0
@@ -83,19 +88,23 @@ class Limiter:
                 if known.unreported < self._limit.unreported or now_us < known.report_after_us:
                     return
                 due, known.unreported = known.unreported, 0
+                since_us, known.failing_since_us = known.failing_since_us or now_us, 0
         if closed_us > 0:
             self._count({LIMITED: events})
             raise _refusal(self._limit, closed_us)
-        self._report(workspace, known, due, now_us)
+        self._report(workspace, known, due, since_us, now_us)
 
-    def _report(self, workspace: str, known: _Known, due: int, now_us: int) -> None:
+    def _report(self, workspace: str, known: _Known, due: int, since_us: int, now_us: int) -> None:
+        """Report the events; ``since_us`` is when a report of some of them failed first, else now."""
+        cost_us = max(self._limit.cost_us(due) - (now_us - since_us), 0)
         try:
             with within(now_us + REPORT_TIME_US, self._clock):
-                earned_at_us = self._shared.spend(workspace, self._limit.cost_us(due), now_us, known.earned_at_us)
+                earned_at_us = self._shared.spend(workspace, cost_us, now_us, known.earned_at_us)
         except Exception as error:
             # Whatever is wrong with the limit, it must lose no event.
             with self._lock:
                 known.unreported += due
+                known.failing_since_us = min(since_us, known.failing_since_us or since_us)
                 known.report_after_us = now_us + PAUSE_US
             self._count({FAILED: 1})
             self._warn(error)

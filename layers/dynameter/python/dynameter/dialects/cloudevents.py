@@ -29,7 +29,7 @@ MAX_ERRORS_AN_EVENT = 10
 MAX_ERRORS_IN_WORDS = 10
 """Errors told in a refusal's sentence; its list of fields holds all."""
 
-_MAX_NAME_SHOWN = 64
+_MAX_NAME_SHOWN = 48
 _ATTRIBUTES = frozenset(
     {"id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema", "data", "data_base64"}
 )

@@ -7,8 +7,9 @@ of each event. One bad event refuses its whole request before anything is writte
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dynameter.dialects.statuses import field_path
@@ -25,6 +26,10 @@ _HEADERS = {
     Status.CONFLICT: "dynameter-conflict",
 }
 _REJECTED = "dynameter-rejected"
+_RESULTS_BYTES = 5_500_000
+"""Of results inside Lambda's response of at most 6 MB, where the body is a JSON string and so escaped."""
+_ESCAPED_BYTES = 12
+"""What one character can become in a JSON string of ASCII: two escapes of six characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,26 @@ class IntakeDesk:
         if applied:
             headers["preference-applied"] = ", ".join(applied)
         if represent or bad:
-            return json_response(200, {"results": list(_results(outcomes))}, headers=headers)
+            return _represented(outcomes, headers)
         return Response(accepted.status, accepted.body, {**accepted.headers, **headers})
 
     def refuse(self, events: int, error: DynameterError) -> DynameterError:
         """Count the bad events of a request that is refused; answers the error, to be raised."""
         self._count({Status.INVALID: events})
         return error
+
+
+def _represented(outcomes: Sequence[Outcome], headers: Mapping[str, str]) -> Response:
+    """The results; where Lambda could not carry them, without names and with the first error of each event.
+
+    The events are stored by now, so their caller must get an answer: an index is enough to find an event.
+    """
+    response = json_response(200, {"results": list(_results(outcomes))}, headers=headers)
+    may_be_too_large = len(response.body) * _ESCAPED_BYTES > _RESULTS_BYTES
+    if may_be_too_large and len(json.dumps(response.body)) > _RESULTS_BYTES:
+        brief = [replace(one, source=None, id=None, errors=one.errors[:1]) for one in outcomes]
+        return json_response(200, {"results": list(_results(brief))}, headers=headers)
+    return response
 
 
 def _results(outcomes: Sequence[Outcome]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,8 @@ and is unique. The index lags the table by moments; whoever needs certainty wait
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dynameter.events.event import Event
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 BUCKETS = 16
 INDEX = "by_time"
+PAGE_BYTES = 16_000_000
+"""Memory of a page's data, inflated, after which the page ends: a query's 1 MB may hold a hundred times as much."""
 
 
 class EventHistory:
@@ -42,7 +45,10 @@ class EventHistory:
         descending: bool = False,
         limit: int | None = None,
     ) -> HistoryPage:
-        """One page of one bucket: events with start <= time < end, after the key ``after`` in reading order."""
+        """One page of one bucket: events with start <= time < end, after the key ``after`` in reading order.
+
+        It may end before ``limit`` and before the range does; ``next`` alone says whether there is more.
+        """
         if end_us <= start_us:
             return HistoryPage((), None, 0)
         low, high = f"{start_us:0{TIME_DIGITS}d}", f"{end_us - 1:0{TIME_DIGITS}d}.~"
@@ -70,10 +76,12 @@ class EventHistory:
             arguments["Limit"] = limit
         with storage_faults():
             answer = self._client.query(**arguments)
+        items = answer["Items"]
+        events, used = _stored(items)
+        if used < len(items):
+            return HistoryPage(events, str(items[used - 1]["k"]["S"]), used)
         last = answer.get("LastEvaluatedKey")
-        return HistoryPage(
-            tuple(_stored(answer["Items"])), str(last["k"]["S"]) if last else None, answer.get("ScannedCount", 0)
-        )
+        return HistoryPage(events, str(last["k"]["S"]) if last else None, answer.get("ScannedCount", 0))
 
     def buckets(self, workspace: str, subjects: Collection[str] | None = None) -> tuple[int, ...]:
         """The buckets that hold the events of these subjects, of all subjects where none are named."""
@@ -98,10 +106,19 @@ def bucket_of(workspace: str, subject: str) -> int:
     return bucket_keys(workspace).index(bucket_key(workspace, subject))
 
 
-def _stored(items: Any) -> Iterator[StoredEvent]:
+def _stored(items: Iterable[Any]) -> tuple[tuple[StoredEvent, ...], int]:
+    """The events of a page, and how many of the items they are."""
+    events: list[StoredEvent] = []
+    used = held = 0
     for item in items:
+        if held >= PAGE_BYTES:
+            break
+        used += 1
         try:
-            yield StoredEvent(decode_item(item), item["k"]["S"])
+            event = decode_item(item)
         except BrokenItem:
             # What is no event of ours was never counted either: the aggregate function has it in quarantine.
             continue
+        events.append(StoredEvent(event, item["k"]["S"]))
+        held += sys.getsizeof(event.data)
+    return tuple(events), used

@@ -42,6 +42,8 @@ MAX_CURSOR_CHARACTERS = 200
 WORKERS = 16
 
 _LEAST_ITEMS, _MOST_ITEMS = 8, 500
+_EVENTS_A_LOOK = 64
+"""Events between two looks at the clock: a filter of many patterns may take milliseconds for each."""
 _ENVELOPE_BYTES = 500
 
 
@@ -194,14 +196,15 @@ class EventLister:
             if last is not None and (merge.items_read >= MAX_ITEMS_READ or self._clock.now_us() >= end_us):
                 return Listing(query, tuple(found), query.order.place_of(last))
             merge.fill(self._pool)
-            for last in merge.ready():
-                if not query.admits(last.event):
-                    continue
-                found.append(last)
-                room -= _weight(last.event)
-                if len(found) == query.limit or room <= 0:
-                    following = None if merge.finished else query.order.place_of(last)
-                    return Listing(query, tuple(found), following)
+            for count, last in enumerate(merge.ready(), 1):
+                if query.admits(last.event):
+                    found.append(last)
+                    room -= _weight(last.event)
+                    if len(found) == query.limit or room <= 0:
+                        following = None if merge.finished else query.order.place_of(last)
+                        return Listing(query, tuple(found), following)
+                if count % _EVENTS_A_LOOK == 0 and self._clock.now_us() >= end_us:
+                    break
         return Listing(query, tuple(found), None)
 
     def _by_ingestion(self, workspace: str, query: ListingQuery, end_us: int) -> Listing:
@@ -215,15 +218,17 @@ class EventLister:
         merge = self._merge(workspace, query, None, descending)
         found: list[StoredEvent] = []
         while not merge.finished:
-            if merge.items_read > MAX_SORTED_EVENTS or self._clock.now_us() >= end_us:
+            if self._clock.now_us() >= end_us:
                 raise _unsortable()
             merge.fill(self._pool)
-            found += (
-                stored
-                for stored in merge.ready()
-                if (after is None or (rank(stored) < after if descending else rank(stored) > after))
-                and query.admits(stored.event)
-            )
+            if merge.items_read > MAX_SORTED_EVENTS:
+                raise _unsortable()
+            for count, stored in enumerate(merge.ready(), 1):
+                if count % _EVENTS_A_LOOK == 0 and self._clock.now_us() >= end_us:
+                    raise _unsortable()
+                is_after = after is None or (rank(stored) < after if descending else rank(stored) > after)
+                if is_after and query.admits(stored.event):
+                    found.append(stored)
             found = sorted(found, key=rank, reverse=descending)[: query.limit + 1]
         page = tuple(_within_room(found[: query.limit]))
         return Listing(query, page, query.order.place_of(page[-1]) if len(page) < len(found) else None)

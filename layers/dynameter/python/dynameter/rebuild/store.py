@@ -149,11 +149,14 @@ class JobStore:
         )
 
     def bring_again(self, key: JobKey, step: int) -> bool:
-        """Have a running job's chunk brought again that the stream gave up; False where it has gone on or is gone."""
+        """Have a job's chunk brought again that the stream gave up; False where it has gone on or is gone.
+
+        One that is done may have told nobody, so it repeats its last chunk and is done again.
+        """
         found = self.get(key)
-        if found is None or found.state is not JobState.RUNNING or found.step != step:
+        if found is None or found.state is JobState.FAILED or found.step != step:
             return False
-        return self._change(found, {"step": number(step + 1)})
+        return self._change(found, {"state": _RUNNING, "step": number(step + 1)})
 
     def _take_up(self, key: JobKey) -> None:
         """Run a job again that was given up; one that is running goes on undisturbed."""

@@ -14,7 +14,7 @@ from botocore.session import get_session
 
 from dynameter.clock import Clock, SystemClock
 from dynameter.errors import Unavailable
-from dynameter.runtime.retries import PASSING, THROTTLES, Retries
+from dynameter.runtime.retries import BAD_STATUS, PASSING, THROTTLES, Retries
 from dynameter.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,11 +71,16 @@ def storage_faults() -> Iterator[None]:
         code = error_code(error)
         if code in THROTTLES:
             raise Unavailable(f"storage is throttling: {code}", retry_after_s=2) from error
-        if code in PASSING or code == "LimitExceededException":
+        if code in PASSING or code == "LimitExceededException" or _status(error) >= BAD_STATUS:
             raise Unavailable(f"storage did not accept the request: {code}") from error
         raise
     except BotoCoreError as error:
         raise Unavailable(f"storage did not answer: {type(error).__name__}") from error
+
+
+def _status(error: ClientError) -> int:
+    """The answer's HTTP status: what stands in front of DynamoDB answers 5xx without a name for the fault."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def text(item: dict[str, Any], name: str) -> str:

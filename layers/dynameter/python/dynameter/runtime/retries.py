@@ -48,8 +48,10 @@ PASSING = THROTTLES | {
 }
 """Errors that the same call may not meet again."""
 
+BAD_STATUS = 500
+"""Answers from this HTTP status on are passing, whatever they are called."""
+
 _GIVE_UP = "dynameter_give_up_us"
-_BAD_STATUS = 500
 
 Random = Callable[[], float]
 
@@ -132,7 +134,7 @@ def _is_passing(response: Any, caught_exception: Any) -> bool:
     if caught_exception is not None:
         return isinstance(caught_exception, HTTPClientError | BotocoreConnectionError)
     http, parsed = response
-    if http.status_code >= _BAD_STATUS:
+    if http.status_code >= BAD_STATUS:
         return True
     error = parsed.get("Error") or {}
     return error.get("Code") in PASSING

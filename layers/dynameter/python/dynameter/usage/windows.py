@@ -1,7 +1,8 @@
 """Tumbling windows of a minute, hour, day or month in any IANA time zone. Pure.
 
 Windows of a size lie edge to edge and never overlap, whatever the zone's clocks do:
-a DAY or MONTH begins at the first instant of its local date, where a date's midnight comes twice at the second;
+a DAY or MONTH begins at the first instant of its local date. Where the date before comes back after that, since the
+clocks go back over midnight, it begins when that is over;
 an HOUR is an hour of the local clock, cut where the clock is put forward or back inside it.
 """
 
@@ -86,10 +87,10 @@ class Calendar:
         return Window(start_us, end_us)
 
     def _day(self, instant_us: int) -> Window:
-        return self._between(instant_us, self._local_date(instant_us), _day_after)
+        return self._between(instant_us, _local_date(self._zone, instant_us), _day_after)
 
     def _month(self, instant_us: int) -> Window:
-        return self._between(instant_us, self._local_date(instant_us).replace(day=1), _month_after)
+        return self._between(instant_us, _local_date(self._zone, instant_us).replace(day=1), _month_after)
 
     def _between(self, instant_us: int, first: date, after: Callable[[date], date]) -> Window:
         start_us = _start_of(self._zone, first)
@@ -97,9 +98,6 @@ class Calendar:
             # The clocks went back over midnight: this is the date's short first coming.
             return self._find(start_us - 1)
         return Window(start_us, _start_of(self._zone, after(first)))
-
-    def _local_date(self, instant_us: int) -> date:
-        return to_datetime(instant_us).astimezone(self._zone).date()
 
 
 def keeps_whole_hours(zone: ZoneInfo, instant_us: int) -> bool:
@@ -128,6 +126,10 @@ def _offset_us(zone: ZoneInfo, instant_us: int) -> int:
     return offset // _MICROSECOND
 
 
+def _local_date(zone: ZoneInfo, instant_us: int) -> date:
+    return to_datetime(instant_us).astimezone(zone).date()
+
+
 def _day_after(day: date) -> date:
     return day + timedelta(days=1)
 
@@ -137,13 +139,15 @@ def _month_after(day: date) -> date:
 
 
 def _start_of(zone: ZoneInfo, day: date) -> int:
-    """The instant at which the zone's clocks come to the date, for the last time if they do so twice."""
+    """The instant at which the zone's clocks come to the date, for the last time if they come from the date before."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
     early_us, late_us = from_datetime(midnight), from_datetime(midnight.replace(fold=1))
-    if early_us <= late_us:
-        return late_us
-    # The clocks skipped midnight (PEP 495: then the two readings come in reverse order).
-    return _clock_change(zone, late_us, early_us)
+    if early_us > late_us:
+        # The clocks skipped midnight (PEP 495: then the two readings come in reverse order).
+        return _clock_change(zone, late_us, early_us)
+    # Put back to midnight itself, as from 1:00 in Havana and the Azores, they show one date all the time.
+    stays = _local_date(zone, late_us - 1) == day
+    return early_us if stays else late_us
 
 
 def _clock_change(zone: ZoneInfo, before_us: int, after_us: int) -> int:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -131,9 +131,11 @@ def _malformed(body: bytes, reason: str) -> FieldError:
 def _exact(sent: Any) -> int | Decimal:
     """The quantity as sent, digit for digit. Pydantic takes text and booleans for numbers too, and so must this."""
     try:
-        quantity = sent if isinstance(sent, int | Decimal) else Decimal(sent)
-    except (InvalidOperation, ValueError, TypeError):
-        message = "Input should be a valid number, unable to parse string as a number"
+        # A number as text has passed no parser of JSON, and must not become one that cannot be read again.
+        quantity = sent if isinstance(sent, int | Decimal) else codec.read_decimal(sent)
+    except (ArithmeticError, ValueError, TypeError) as error:
+        why = str(error) if type(error) is ValueError else "unable to parse string as a number"
+        message = f"Input should be a valid number, {why}"
         raise _refusal([FieldError(("body", "metering_quantity"), "float_parsing", message, _echo(sent))]) from None
     if quantity < 0:  # e.g. -1e-400, a float of zero
         message = "Input should be greater than or equal to 0"

@@ -46,7 +46,7 @@ _FILTERS = ("user_id", "event_type", "resource_type")
 _SHOWN_CHARACTERS = 64
 _MAX_LEVELS = rules.MAX_NESTING - 1  # it is stored inside the event's data
 _SHOWN_ID_CHARACTERS = 512
-_SHOWN_REASON_CHARACTERS = 1_024
+_SHOWN_REASON_CHARACTERS = 512
 
 Count = Callable[[Mapping[Status, int]], None]
 

@@ -18,6 +18,7 @@ from typing import Any
 from dynameter.clock import render
 from dynameter.dialects.event_answers import render_event
 from dynameter.dialects.parameters import refuse_parameter
+from dynameter.dialects.usage_answers import refuse_large
 from dynameter.events.browser import EventBrowser, Explanation
 from dynameter.events.event import Event
 from dynameter.events.verdict import Verdict
@@ -26,9 +27,10 @@ from dynameter.meters.quantity import render_text
 
 
 def explain_event(request: Request, browser: EventBrowser) -> Response:
-    """GET explain: 200; 404 where no event of that source and id is stored."""
+    """GET explain: 200; 404 where no event of that source and id is stored; 413 where too many meters take it."""
     source, id_ = _required(request, "source"), _required(request, "id")
-    return json_response(200, _render(browser.explain(request.principal.workspace, source, id_)))
+    answer = json_response(200, _render(browser.explain(request.principal.workspace, source, id_)))
+    return refuse_large(answer, "more meters take the event than can be told of")
 
 
 def _required(request: Request, name: str) -> str:

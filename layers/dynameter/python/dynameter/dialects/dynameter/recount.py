@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dynameter.clock import render
 from dynameter.dialects.bodies import Instant, read_body
 from dynameter.dialects.dynameter.voids import render_value
-from dynameter.dialects.usage_answers import find_live
+from dynameter.dialects.usage_answers import find_live, refuse_large
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.events.rules import MAX_SUBJECT_BYTES
 from dynameter.http.message import Request, Response, json_response
@@ -47,6 +47,7 @@ def recount_meter(request: Request, meters: MeterService, recounts: RecountServi
     question = RecountQuestion(body.from_, body.to, body.subject)
     answer = recounts.recount(meter, question, request.deadline_us)
     shown = _render(meter, answer)
+    refuse_large(json_response(200, shown), "ask for a shorter range")
     if not body.repair:
         return json_response(200, shown)
     repairing = recounts.repair(meter, question, request.deadline_us)

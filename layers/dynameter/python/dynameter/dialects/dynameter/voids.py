@@ -5,7 +5,8 @@
     ->      201 done, 202 running: {"id", "state", "created_at", "reason", "filter", "named", "events", "skipped",
             "done_at", "undone_at"} and, where events are named, "not_found", "already_voided", "over_limit"
     ->      200 for a dry run: {"dry_run": true, "events", "truncated", "meters": [{"slug", "id", "aggregation",
-            "events", "from", "to", "before", "after", "difference"}], ...}
+            "events", "from", "to", "before", "after", "difference"}], ...}; it is
+            truncated where there was no time, or too many events, to tell all that would change
     GET     a page, newest first: {"items": [...], "next_cursor"}; one void has "names", too
     DELETE  204 undone, 202 while a job goes on
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dynameter.clock import render
 from dynameter.dialects.bodies import Instant, read_body, renamed_fields
 from dynameter.dialects.parameters import read_choice, read_flag
+from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.meter import Aggregation, Meter, MeterChange, MeterDraft
@@ -70,7 +71,8 @@ def create_meter(request: Request, meters: MeterService) -> Response:
 
 def list_meters(request: Request, meters: MeterService) -> Response:
     """GET meters: a bare array; OpenMeter ignores ``page`` and ``pageSize`` and so does this."""
-    return json_response(200, [render_meter(one) for one in read_list(request, meters)[:MAX_LISTED]])
+    found = [render_meter(one) for one in read_list(request, meters)[:MAX_LISTED]]
+    return refuse_large(json_response(200, found), "v3 lists meters in pages")
 
 
 def get_meter(request: Request, meters: MeterService) -> Response:

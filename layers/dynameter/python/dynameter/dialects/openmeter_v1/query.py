@@ -166,6 +166,8 @@ def _read_object(name: str, text: str) -> dict[Any, Any]:
             found = codec.decode(text)
         except (codec.MalformedJson, ArithmeticError):
             found = _read_literal(text)
+            # Literals are more than JSON: complex numbers, keys that are tuples, lone surrogates.
+            found = found if _is_json(found) else None
     if not isinstance(found, dict):
         limit = f"must be a JSON object of at most {MAX_FILTER_CHARACTERS} characters"
         raise refuse_parameter(name, "type", limit, text)
@@ -179,6 +181,14 @@ def _read_literal(text: str) -> Any:
             return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return None
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        codec.encode(value)
+    except (TypeError, ValueError, ArithmeticError, RecursionError):
+        return False
+    return True
 
 
 def _render(answer: UsageAnswer) -> dict[str, Any]:

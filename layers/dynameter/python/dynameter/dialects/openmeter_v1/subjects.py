@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dynameter.clock import render
 from dynameter.dialects.bodies import read_list, refuse
 from dynameter.dialects.parameters import read_whole, refuse_parameter
+from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.http.message import Request, Response, json_response
 from dynameter.subjects.service import MAX_LISTED, MAX_UPSERTED, SubjectService
@@ -47,7 +48,8 @@ def list_subjects(request: Request, subjects: SubjectService) -> Response:
     limit = read_whole(request, "limit", MAX_LISTED, 1, MAX_LISTED)
     page = subjects.list(request.principal.workspace, _read_cursor(request), limit)
     headers = {} if page.next is None else {NEXT_CURSOR: _write_cursor(page.next)}
-    return json_response(200, [render_subject(one) for one in page.subjects], headers=headers)
+    answer = json_response(200, [render_subject(one) for one in page.subjects], headers=headers)
+    return refuse_large(answer, "ask for a smaller limit")
 
 
 def get_subject(request: Request, subjects: SubjectService) -> Response:

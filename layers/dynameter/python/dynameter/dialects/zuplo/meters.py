@@ -11,6 +11,7 @@ from dynameter.dialects.openmeter_v1.meters import (
     update_meter,
 )
 from dynameter.dialects.parameters import read_whole
+from dynameter.dialects.usage_answers import refuse_large
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.service import MeterService
 
@@ -26,4 +27,5 @@ def list_meters(request: Request, meters: MeterService) -> Response:
     page = read_whole(request, "page", 1, 1, MAX_PAGE)
     size = read_whole(request, "pageSize", DEFAULT_PAGE_SIZE, 1, MAX_PAGE_SIZE)
     found = read_list(request, meters)
-    return json_response(200, [render_meter(one) for one in found[(page - 1) * size : page * size]])
+    shown = [render_meter(one) for one in found[(page - 1) * size : page * size]]
+    return refuse_large(json_response(200, shown), "ask for a smaller pageSize")

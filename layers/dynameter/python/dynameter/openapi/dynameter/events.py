@@ -84,6 +84,6 @@ OPERATIONS = (
             Parameter("id", _Text, "The event's id.", required=True),
         ),
         answers=(json_answer(200, "The event and its meters.", Explanation),),
-        refusals=(400, 404),
+        refusals=(400, 404, 413),
     ),
 )

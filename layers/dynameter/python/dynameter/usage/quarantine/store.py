@@ -26,6 +26,8 @@ PARTITION = "!quarantine"
 MAX_RECORD_CHARACTERS = 100_000
 """Characters kept of a record; the text is ASCII, so these are bytes."""
 MAX_REASON_CHARACTERS = 1_000
+KEY_BYTES = 2_048
+"""What DynamoDB takes at most as a partition key."""
 MAX_PAGE = 50
 """Records of a page: with the longest records, what one Query brings."""
 
@@ -112,9 +114,10 @@ def _event_key(record: Any) -> str | None:
     """The key of the event that a stream record is about, as far as it can be told."""
     try:
         key = record["dynamodb"]["Keys"]["pk"]["S"]
-    except (KeyError, TypeError):
+        fits = isinstance(key, str) and 0 < len(key.encode()) <= KEY_BYTES
+    except (KeyError, TypeError, UnicodeEncodeError):
         return None
-    return key if isinstance(key, str) and key and key.isprintable() else None
+    return key if fits else None
 
 
 def _worded(reason: str) -> str:

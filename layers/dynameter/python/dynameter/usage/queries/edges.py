@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import chain, product
 from typing import Protocol
 
 from dynameter import codec
@@ -81,15 +81,8 @@ class EdgeReader:
         wanted = query.named_subjects
         allowance = _Allowance()
         parts = product(edges, self._history.buckets(meter.workspace, wanted))
-        read = carry(lambda part: list(self._events(meter.workspace, part[0], part[1], allowance)))
-        found = self._pool.map(read, parts)
-        return [
-            CountedEvent(event, reading)
-            for events in found
-            for event in events
-            if wanted is None or event.subject in wanted
-            if (reading := _count(counting, event)) is not None
-        ]
+        read = carry(lambda part: list(self._counted(counting, wanted, part[0], part[1], allowance)))
+        return list(chain.from_iterable(self._pool.map(read, parts)))
 
     def _refuse_expired(self, query: UsageQuery) -> None:
         """An expired event would be missing at the end of a range, though usage has it."""
@@ -100,12 +93,20 @@ class EdgeReader:
                 reason = f"{name} must be a whole minute: events so old are not kept"
                 raise InvalidInput(reason, fields=(FieldError(("body", name), "whole_minute", reason),))
 
-    def _events(self, workspace: str, edge: Window, bucket: int, allowance: _Allowance) -> Iterator[Event]:
+    def _counted(
+        self, counting: Counting, subjects: Collection[str] | None, edge: Window, bucket: int, allowance: _Allowance
+    ) -> Iterator[CountedEvent]:
+        workspace = counting.meter.workspace
         after: str | None = None
         while True:
             page = self._history.page(workspace, bucket, edge.start_us, edge.end_us, after=after, limit=PAGE_EVENTS)
             allowance.spend(page.items_read)
-            yield from (stored.event for stored in page.events)
+            for event in (stored.event for stored in page.events):
+                if subjects is not None and event.subject not in subjects:
+                    continue
+                if (reading := _count(counting, event)) is not None:
+                    # Without its data: those of all events could be more than the memory.
+                    yield CountedEvent(replace(event, data=None), reading)
             if page.next is None:
                 return
             after = page.next

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from dynameter.clock import HOUR_US, Clock
+from dynameter.clock import HOUR_US, MICROSECONDS, Clock
 from dynameter.errors import AlreadyExists, FieldError, InvalidInput, TooLarge
 from dynameter.events.stored import StoredEvent
 from dynameter.meters.meter import Aggregation, Meter
@@ -28,7 +28,9 @@ from dynameter.usage.rows.row import HourRow, HourSpan, RowKey, Series
 from dynameter.usage.windows import Window
 
 MAX_REPAIRED = 1_000
-"""Rows that one request repairs; asking again repairs the next ones."""
+"""Rows that one request repairs, if there is time for so many; asking again repairs the next ones."""
+LAST_START_US = 2 * MICROSECONDS
+"""No row is begun with so little of the request's time left: what is begun already is to be told."""
 MAX_GROUPS = 1_000
 """Groups that differ and are named in one answer."""
 MAX_ROWS = 20_000
@@ -159,11 +161,15 @@ class RecountService:
             (row for row in expected.keys() | stored.keys() if not _alike(stored.get(row), expected.get(row))),
             key=lambda row: (row.subject or "", row.hour, row.groups),
         )
+        started = 0
         for row in wrong[:MAX_REPAIRED]:
             now_us = self._clock.now_us()
+            if started and now_us >= deadline_us - LAST_START_US:
+                break
             # Not before this very write can be under way any longer: what is folded until then is stamped earlier.
             self._rows.start_epoch(row, meter.aggregation, now_us + self._margin_us, now_us)
-        return min(len(wrong), MAX_REPAIRED)
+            started += 1
+        return started
 
     def _aggregate(self, meter: Meter, question: RecountQuestion, keys: Sequence[str]) -> Counts:
         asked = UsageQuery(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from botocore.exceptions import ClientError
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 40
 """Writes of one row before giving up: as many may work on a total's row at once, and each round lets one through."""
+PRUNED_AT_ONCE = 50
+"""Watermarks removed in one write, whose condition may have 4 KB; the row's next writes remove the others."""
 EPOCHS_KNOWN = 10_000
 """Rows whose epoch this process remembers; a row without one is not remembered."""
 
@@ -151,9 +154,8 @@ class AdditiveRows:
 
     def _prune(self, row: RowKey, item: _Item, now_s: int) -> None:
         """Remove the watermarks of shards long gone, so that a row written to for years stays small."""
-        stale = {
-            name: typed["S"] for name, typed in item.items() if name.startswith("w") and is_stale(typed["S"], now_s)
-        }
+        named = ((name, typed["S"]) for name, typed in item.items() if name.startswith("w"))
+        stale = dict(islice((one for one in named if is_stale(one[1], now_s)), PRUNED_AT_ONCE))
         if stale:
             # Where somebody else pruned or wrote in between, the next write to the row tries again.
             self._table.update(

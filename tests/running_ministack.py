@@ -17,7 +17,7 @@ from local.template import ROOT
 
 MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
 TABLES_ONLY = "dynamodb,dynamodbstreams,sts,iam"
-READY_S = 30
+READY_S = 90
 STOPPED_S = 5
 
 

@@ -18,7 +18,7 @@ from local.service import KEY, WORKSPACE
 from local.template import ROOT
 from tests.policies import DENIAL
 
-STOP_S = 20
+STOP_S = 60
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,10 @@ def running_server(variables: Mapping[str, str] | None = None) -> Iterator[Serve
             yield Server(url, KEY, WORKSPACE, log, process)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(STOP_S)
+            try:
+                process.wait(STOP_S)
+            finally:
+                process.kill()
         assert DENIAL not in log.read_text()
 
 

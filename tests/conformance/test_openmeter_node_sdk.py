@@ -13,7 +13,7 @@ import pytest
 from tests.conformance.api import Api
 from tests.conformance.polling import eventually
 
-CALL_S = 60
+CALL_S = 180
 TIME = "2026-01-14T10:00:00.000Z"
 
 Calls = Callable[..., list[dict[str, Any]]]

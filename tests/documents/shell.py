@@ -15,7 +15,7 @@ from typing import Any
 from local.service import KEY, WORKSPACE
 from local.template import ROOT
 
-LIMIT_S = 60
+LIMIT_S = 180
 _STATUS = "status:"
 _CURL_SETTINGS = f'silent\nshow-error\nmax-time = 30\nwrite-out = "\\n{_STATUS}%{{http_code}}"\n'
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
@@ -77,7 +77,9 @@ class Shell:
 
 def environment() -> dict[str, str]:
     """This process's variables without those of a make around it, and without settings of the command line."""
-    return {key: value for key, value in os.environ.items() if key not in _OF_MAKE and not key.startswith("DYNAMETER_")}
+    given = re.findall(r"(?:^|\s)(\w+)=", os.environ.get("MAKEFLAGS", ""))
+    left_out = {*_OF_MAKE, *given}
+    return {key: value for key, value in os.environ.items() if key not in left_out and not key.startswith("DYNAMETER_")}
 
 
 def local_variables(url: str) -> dict[str, str]:

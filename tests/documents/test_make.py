@@ -20,7 +20,7 @@ from local.template import ROOT, Template
 from tests.conftest import WORKSPACE
 from tests.documents.covers import covered_by
 from tests.documents.pages import Command
-from tests.documents.shell import make
+from tests.documents.shell import environment, make
 from tests.integration.deployment.runbook import section
 
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -174,3 +174,11 @@ def test_uv_takes_what_make_lock_says(text: str) -> None:
     for line in compiled[:3]:
         done = subprocess.run([*shlex.split(line), "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def test_variables_given_to_a_make_around_the_tests_do_not_reach_the_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAKEFLAGS", " -- ARGS=--hypothesis-seed=7 ENV=prod")
+    monkeypatch.setenv("ARGS", "--hypothesis-seed=7")
+    monkeypatch.setenv("ENV", "prod")
+
+    assert {"ARGS", "ENV", "MAKEFLAGS"}.isdisjoint(environment())

@@ -15,7 +15,7 @@ from tests.conformance.polling import eventually
 from tests.running_server import Server, running_server
 
 BATCH = "application/cloudevents-batch+json"
-START_S = 30
+START_S = 90
 
 
 def call(server: Server, method: str, path: str, body: Any = None, media_type: str = "application/json") -> Any:

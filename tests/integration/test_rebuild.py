@@ -12,7 +12,7 @@ from tests.running_server import Server
 
 BATCH = "application/cloudevents-batch+json"
 TOKENS = {"slug": "tokens", "eventType": "request", "aggregation": "SUM", "valueProperty": "$.tokens"}
-PATIENCE_S = 30
+PATIENCE_S = 90
 
 
 def call(server: Server, method: str, path: str, body: Any = None, media_type: str = "application/json") -> Any:

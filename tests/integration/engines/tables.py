@@ -11,7 +11,7 @@ Item = dict[str, dict[str, Any]]
 
 KEY: Item = {"pk": {"S": "p"}, "sk": {"S": "s"}}
 ABSENT = "attribute_not_exists(pk)"
-PATIENCE_S = 20
+PATIENCE_S = 90
 POLL_S = 0.1
 
 

@@ -14,7 +14,7 @@ from local.shard import Delivery
 from tests.integration.conftest import EngineUnderTest
 from tests.integration.engines.tables import ABSENT, KEY, event_item, stream_records
 
-PATIENCE_S = 20
+PATIENCE_S = 90
 
 
 def put(engine: EngineUnderTest, item: Any, **options: Any) -> None:

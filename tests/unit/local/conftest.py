@@ -17,7 +17,7 @@ from local.engine import EMBEDDED
 from local.service import running
 from local.template import Template
 
-PATIENCE_S = 20
+PATIENCE_S = 90
 
 AUTHORIZE = """
     def handler(event, context):

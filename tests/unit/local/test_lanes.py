@@ -13,7 +13,7 @@ from local.lanes import MAX_WAITING, ShardLanes
 from local.shard import Delivery
 
 ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/T/stream/1"
-PATIENCE_S = 10.0
+PATIENCE_S = 90
 
 
 def record(item: str, number: int) -> dict[str, Any]:

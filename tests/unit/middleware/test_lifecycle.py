@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.middleware.service import MeteringService
 
-ENDS_WITHIN_S = 30
+ENDS_WITHIN_S = 90
 
 APP = """
 import os, signal, sys

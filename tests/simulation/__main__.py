@@ -9,7 +9,7 @@ import traceback
 from typing import Any
 
 from tests.simulation.history import run
-from tests.simulation.steps import random_steps
+from tests.simulation.moves import random_steps
 
 
 def main() -> int:

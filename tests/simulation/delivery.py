@@ -55,6 +55,14 @@ class Lane:
         else:
             self.failed.insert(0, span)
 
+    def give_up(self) -> Span | None:
+        """Bring the batch that failed no more, if there is one."""
+        if not self.failed:
+            return None
+        span = self.failed.pop(0)
+        self.at = max(self.at, span[1])
+        return span
+
     def trim(self) -> None:
         """Forget what was delivered: a stream keeps a day."""
         self.kept = self.at

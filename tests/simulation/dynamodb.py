@@ -14,9 +14,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tests.simulation.expressions import Item, holds, project, update
+from tests.simulation.stream import hash_of
 from tests.simulation.tables import INDEX_LAG_US, Index, Key, Table, define, record
 
 PAGE_BYTES = 1_000_000
+SCANNED_ITEMS = 25
+"""Items of a scan's page, so that there are several."""
 _INSERT = re.compile(r"INSERT INTO \"([^\"]+)\" VALUE \{(.*)\}")
 _PLACE = re.compile(r"'([^']+)': \?")
 
@@ -172,6 +175,22 @@ class MemoryDynamoDB:
             error["Item"] = dict(old)
         return {"Error": error, "TableName": table.name}
 
+    def batch_write_item(self, **arguments: Any) -> dict[str, Any]:
+        call = Call("batch_write_item", arguments)
+
+        def apply() -> dict[str, Any]:
+            left: dict[str, list[Any]] = {}
+            for name, requests in arguments["RequestItems"].items():
+                table = self.tables[name]
+                for at, request in enumerate(requests):
+                    if call.leaves_out(at):
+                        left.setdefault(name, []).append(request)
+                    else:
+                        self._store(table, table.key_of(request["DeleteRequest"]["Key"]), None)
+            return {"UnprocessedItems": left}
+
+        return self._pass(call, apply)
+
     # ---- reads
 
     def get_item(self, **arguments: Any) -> dict[str, Any]:
@@ -203,16 +222,17 @@ class MemoryDynamoDB:
     def query(self, **arguments: Any) -> dict[str, Any]:
         return self._call("query", arguments, lambda: self._query(arguments))
 
+    def scan(self, **arguments: Any) -> dict[str, Any]:
+        return self._call("scan", arguments, lambda: self._scan(arguments))
+
     def get_paginator(self, operation: str) -> Any:
-        if operation != "query":
-            raise ValueError(f"only query has pages here, not {operation}")
-        client = self
+        call = {"query": self.query, "scan": self.scan}[operation]
 
         class Paginator:
             def paginate(self, **arguments: Any) -> Iterator[dict[str, Any]]:
                 start: dict[str, Any] = {}
                 while True:
-                    page = client.query(**arguments, **start)
+                    page = call(**arguments, **start)
                     yield page
                     if "LastEvaluatedKey" not in page:
                         return
@@ -253,6 +273,20 @@ class MemoryDynamoDB:
         full = scanned == arguments.get("Limit", -1)
         return self._page(table, arguments, found, scanned, last if full else None)
 
+    def _scan(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """A page of a segment: its items in the order of their hashes, a few at a time."""
+        table = self.tables[arguments["TableName"]]
+        segments = arguments.get("TotalSegments", 1)
+        places = sorted((hash_of(key), key) for key in table.items)
+        places = [one for one in places if one[0] % segments == arguments.get("Segment", 0)]
+        if "ExclusiveStartKey" in arguments:
+            start = table.key_of(arguments["ExclusiveStartKey"])
+            places = [one for one in places if one > (hash_of(start), start)]
+        page = [key for _, key in places[:SCANNED_ITEMS]]
+        found = [self._projected(arguments, table.items[key]) for key in page]
+        last = page[-1] if len(places) > SCANNED_ITEMS else None
+        return self._page(table, arguments, found, len(page), last)
+
     def _behind(
         self, rows: list[Row], arguments: Mapping[str, Any], table: Table, index: Index | None, partition: str
     ) -> list[Row]:
@@ -281,6 +315,12 @@ class MemoryDynamoDB:
         return page
 
     # ---- the world behind
+
+    def remove(self, table: str, chosen: Callable[[Key, Item], bool]) -> None:
+        """Somebody deletes the items that are chosen."""
+        found = self.tables[table]
+        for key in [key for key, item in found.items.items() if chosen(key, item)]:
+            self._store(found, key, None)
 
     def catch_up(self, arrives: Callable[[int, Key], bool] | None = None) -> None:
         """Let every index see all that was written, or the changes that ``arrives`` says."""

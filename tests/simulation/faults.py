@@ -17,7 +17,7 @@ from tests.simulation.dynamodb import Apply, Call, refused
 _WRITES = frozenset(
     {"put_item", "update_item", "delete_item", "transact_write_items", "batch_execute_statement"},
 )
-_BATCHES = frozenset({"batch_get_item", "batch_execute_statement"})
+_BATCHES = frozenset({"batch_get_item", "batch_write_item", "batch_execute_statement"})
 LATEST_US = 15_000_000
 """A call is applied no later after its process gave it up."""
 
@@ -65,6 +65,8 @@ class Faults:
     check_alive: Callable[[], None]
     """Raises Killed where the calling process has no time left."""
     happened: int = 0
+    of_limits: int = 0
+    """How many of them happened to a bucket of a limit."""
     armed: list[_Armed] = field(default_factory=list)
     under_way: list[tuple[int, Apply]] = field(default_factory=list)
     """Calls that nobody waits for any more, and when each is applied."""
@@ -105,6 +107,8 @@ class Faults:
         if fault is None:
             return apply()
         self.happened += 1
+        key = call.arguments.get("Key", {}).get("pk", {}).get("S", "")
+        self.of_limits += key.startswith("!limit.")
         return self._fail(fault, call, apply)
 
     def _due(self, operation: str) -> Fault | None:

@@ -7,12 +7,12 @@ else waits, so that a history depends on nothing but its steps and its seed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from random import Random
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
 from tests.conftest import LambdaContext
@@ -28,7 +28,7 @@ class Process:
     """A process of a function. ``skew_us`` is how far its clock is off."""
 
     function: str
-    module: ModuleType
+    module: ModuleType | SimpleNamespace
     skew_us: int
 
 
@@ -99,13 +99,19 @@ class Run:
 
 @dataclass
 class Fleet:
-    """The processes of all functions. ``timeouts_s`` are the functions' own, ``skew_ms`` is that of any two clocks."""
+    """The processes of all functions. ``timeouts_s`` are the functions' own, ``skew_ms`` is that of any two clocks.
+
+    ``commands`` are run as functions are: an operator's, by name. ``planted`` stands in every function in place of what
+    it imports under that name.
+    """
 
     clock: WorldClock
     random: Random
     folders: Mapping[str, Path]
     timeouts_s: Mapping[str, int]
     skew_ms: int
+    commands: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
+    planted: dict[str, Any] = field(default_factory=dict)
     idle: dict[str, list[Process]] = field(default_factory=dict)
     current: Run | None = None
     stalled: list[Run] = field(default_factory=list)
@@ -150,7 +156,14 @@ class Fleet:
             return idle.pop(self.random.randrange(len(idle)))
         skew_us = self.random.randint(-self.skew_ms * 500, self.skew_ms * 500)
         with self.clock.skewed(skew_us):
-            return Process(function, _load(self.folders[function]), skew_us)
+            return Process(function, self._load(function), skew_us)
+
+    def _load(self, function: str) -> ModuleType | SimpleNamespace:
+        if function in self.commands:
+            return SimpleNamespace(handler=self.commands[function])
+        module = _load(self.folders[function])
+        vars(module).update({name: found for name, found in self.planted.items() if hasattr(module, name)})
+        return module
 
 
 def _load(folder: Path) -> ModuleType:

@@ -1,10 +1,10 @@
-"""What may happen to the world, step by step, and histories of such steps at random."""
+"""What may happen to the world, step by step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from random import Random
+from enum import Enum
 from typing import Any
 
 from tests.simulation.faults import Fault
@@ -45,6 +45,14 @@ class Resend:
 
 
 @dataclass
+class Flood:
+    """Send batch after batch to a world with a limit, whatever becomes of them: each has a few of the events."""
+
+    events: list[EventParts]
+    count: int
+
+
+@dataclass
 class Refuse:
     """Send a batch with a bad event in it: it is refused, unless the client takes what is good (``lenient``)."""
 
@@ -66,6 +74,13 @@ class Create:
 class Regroup:
     meter: int
     groups: list[str]
+
+
+@dataclass
+class Delete:
+    """Delete a meter; another one may have its slug afterwards."""
+
+    meter: int
 
 
 @dataclass
@@ -169,174 +184,61 @@ class Silence:
     """Nothing happens for two days."""
 
 
-def random_steps(seed: int) -> list[Any]:
-    """The history of the seed, always the same."""
-    random = Random(seed)
-    steps: list[Any] = [_random_create(random) for _ in range(random.choice((0, 1, 1, 2)))]
-    for _ in range(random.randint(15, 45)):
-        steps += _random_move(random)
-    return steps
+@dataclass
+class Neighbour:
+    """What ``step`` says is done by the clients of the other workspace, who have the same names for everything."""
+
+    step: Any
 
 
-_KINDS: tuple[tuple[Any, int], ...] = (
-    (Emit, 20),
-    (Create, 8),
-    (Deliver, 28),
-    (Regroup, 2),
-    (Zombie, 8),
-    (Void, 7),
-    (VoidFilter, 1),
-    (Unvoid, 4),
-    (Repair, 2),
-    (Rebuild, 2),
-    (CatchUp, 4),
-    (Fail, 18),
-    (Resume, 8),
-    (Split, 4),
-    (Lose, 2),
-    (Wait, 6),
-    (Refuse, 2),
-    (Resend, 3),
-    (Silence, 1),
-)
+@dataclass
+class Deploy:
+    """Other code is deployed: it cannot read half of the events (``unknown`` 1 or 2), all (3), or none (0)."""
+
+    unknown: int
 
 
-def _random_move(random: Random) -> list[Any]:
-    """One step, or several that belong together."""
-    chance = random.random()
-    if chance < 0.08:
-        return (_slow_definition if chance < 0.02 else _torn_batch if chance < 0.05 else _torn_job)(random)
-    kinds, weights = zip(*_KINDS, strict=True)
-    return [_random_step(random, random.choices(kinds, weights)[0])]
+@dataclass
+class GiveUp:
+    """Lambda gives up a batch that failed and puts it into the bucket."""
+
+    table: str
+    lane: int
 
 
-def _slow_definition(random: Random) -> list[Any]:
-    """A definition's commit takes its time while events are sent and folded by who cannot know it."""
-    fault = random.choice((Fault.STALLED_BEFORE, Fault.STALLED_BEFORE, Fault.STALLED_AFTER, Fault.LATE))
-    end = random.choice((None, None, Fault.KILLED_BEFORE, Fault.UNHEARD))
-    return [
-        Fail(fault, 0),
-        _random_create(random, patient=False),
-        Wait(random.choice((1, 100, 200, 300, 400, 2_000))),
-        Emit([_random_event(random) for _ in range(random.randint(1, 4))]),
-        *[Deliver("EventsTable", lane, 8, 0) for lane in range(random.randint(1, 4))],
-        *([Fail(end, 0)] if end else []),
-        Resume(0),
-    ]
+@dataclass
+class Redrive:
+    """An operator has counted what was put aside."""
 
 
-def _torn_batch(random: Random) -> list[Any]:
-    """A batch fails in its midst, is brought again and followed by others, and may go on after all."""
-    lane = random.randrange(4)
-    return [
-        Emit([_random_event(random) for _ in range(random.randint(3, 8))]),
-        Fail(random.choice(list(Fault)), random.randint(2, 16)),
-        *[_random_deliver(random, "EventsTable", lane) for _ in range(random.randint(2, 4))],
-        Emit([_random_event(random) for _ in range(random.randint(1, 4))]),
-        *[_random_deliver(random, "EventsTable", lane) for _ in range(random.randint(1, 3))],
-        Resume(0),
-    ]
+@dataclass
+class Purge:
+    """An operator has deleted what nobody reads; it takes long enough for other things to happen meanwhile."""
 
 
-def _torn_job(random: Random) -> list[Any]:
-    """A job fails in its midst, is brought again while others go on, and may go on after all."""
-    return [
-        random.choice((_random_create(random), Regroup(random.randint(0, 3), list(random.choice(GROUP_KEYS))))),
-        _random_deliver(random, "CatalogTable"),
-        Fail(random.choice(list(Fault)), random.randint(0, 20)),
-        *[_random_deliver(random, "CatalogTable") for _ in range(random.randint(2, 5))],
-        _random_deliver(random, "EventsTable"),
-        Resume(0),
-    ]
+@dataclass
+class BackUp:
+    """A state of all tables that they can be restored to. ``quiet``: nothing was under way then."""
+
+    quiet: bool
 
 
-def _random_step(random: Random, kind: Any) -> Any:
-    make = _MAKERS.get(kind)
-    if make is not None:
-        return make(random)
-    if kind is Regroup:
-        return Regroup(random.randint(0, 3), list(random.choice(GROUP_KEYS)))
-    if kind is Rebuild:
-        return Rebuild(random.randint(0, 3), random.random() < 0.5)
-    if kind is Void:
-        return Void(random.randint(0, 20), random.randint(1, 4))
-    if kind is VoidFilter:
-        return VoidFilter(random.choice(TYPES), random.choice((None, *SUBJECTS)))
-    if kind is Lose:
-        return Lose(random.choice(FUNCTIONS))
-    if kind is CatchUp:
-        return CatchUp(random.randint(0, 2))
-    if kind is Wait:
-        return Wait(random.choice(PAUSES_MS))
-    return kind() if kind is Silence else kind(random.randint(0, 3))
+class Loss(Enum):
+    """What is lost, and restored from the last state that was backed up."""
+
+    EVENTS = "events"
+    USAGE = "usage rows, which are not put back but counted anew"
+    CATALOG = "all definitions"
+    METERS = "the meters that somebody deleted"
 
 
-def _random_emit(random: Random) -> Emit:
-    return Emit(
-        [_random_event(random) for _ in range(random.randint(1, 6))],
-        [random.randrange(20) for _ in range(random.choice((0, 0, 1, 3)))],
-        [random.randrange(20) for _ in range(random.choice((0, 0, 0, 1)))],
-        random.random() < 0.1,
-        random.random() < 0.85,
-    )
+@dataclass
+class Disaster:
+    """Something is lost, and an operator restores it; ``part`` 0 all of it, 1 or 2 a half.
 
+    Meanwhile clients send ``events``, and some that were lost.
+    """
 
-def _random_refuse(random: Random) -> Refuse:
-    return Refuse([_random_event(random) for _ in range(random.randint(1, 3))], random.random() < 0.5)
-
-
-def _random_create(random: Random, *, patient: bool | None = None) -> Create:
-    return Create(
-        random.choice(AGGREGATIONS),
-        random.choice(TYPES),
-        list(random.choice(GROUP_KEYS)),
-        random.random() < 0.9 if patient is None else patient,
-    )
-
-
-def _random_table(random: Random) -> str:
-    return random.choice(("EventsTable", "EventsTable", "CatalogTable"))
-
-
-def _random_deliver(random: Random, table: str | None = None, lane: int | None = None) -> Deliver:
-    return Deliver(
-        table or _random_table(random),
-        random.randrange(8) if lane is None else lane,
-        random.randint(1, 12),
-        random.choice((0, 0, 1, 4)),
-        random.random() < 0.7,
-    )
-
-
-def _random_zombie(random: Random) -> Zombie:
-    return Zombie(_random_table(random), random.randrange(8), random.randint(0, 20), random.randint(1, 8))
-
-
-def _random_split(random: Random) -> Split:
-    return Split(_random_table(random), random.randrange(8), random.choice((1, 2, 2)))
-
-
-def _random_fail(random: Random) -> Fail:
-    return Fail(random.choice(list(Fault)), random.randint(0, 14))
-
-
-_MAKERS: dict[Any, Any] = {
-    Emit: _random_emit,
-    Refuse: _random_refuse,
-    Create: _random_create,
-    Deliver: _random_deliver,
-    Zombie: _random_zombie,
-    Split: _random_split,
-    Fail: _random_fail,
-}
-
-
-def _random_event(random: Random) -> EventParts:
-    data: dict[str, Any] = {}
-    if random.random() < 0.85:
-        data["v"] = random.choice((random.randint(-3, 3), *NUMBERS))
-    if random.random() < 0.7:
-        data["g"] = random.choice(("x", "y", 1, None))
-    if random.random() < 0.3:
-        data["h"] = random.random() < 0.5
-    return random.choice(TYPES), random.choice(SUBJECTS), random.choice(MINUTES), random.randint(0, 3), data
+    loss: Loss
+    part: int
+    events: list[EventParts]

@@ -1,8 +1,10 @@
 """Whatever happens to events, meters, storage and streams: every answer equals a direct computation over the events.
 
-Histories go through the real handlers: events late, early and sent again, meters made before and after them, group
-keys changed, events voided and un-voided, shards that split, batches cut, halved, brought again and brought late,
-processes that die or stand still at any call of storage, and storage that fails in every way it has. Hypothesis makes
+Histories go through the real handlers: events late, early and sent again, more of them than the limit admits, meters
+made before and after them, group keys changed, events voided and un-voided, a second workspace with the same names for
+everything, shards that split, batches cut, halved, brought again, brought late and given up, records that cannot be
+read for a while, processes that die or stand still at any call of storage, and storage that fails in every way it has.
+Operators redrive, purge and restore meanwhile, by the commands as they are. Hypothesis makes
 some of them, and then finds the least that fails (DYNAMETER_EXAMPLES sets how many); the others follow from seeds.
 """
 
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 
 from tests.simulation.faults import Fault
 from tests.simulation.history import run
+from tests.simulation.moves import random_steps
 from tests.simulation.steps import (
     AGGREGATIONS,
     FUNCTIONS,
@@ -26,13 +29,23 @@ from tests.simulation.steps import (
     MINUTES,
     NUMBERS,
     PAUSES_MS,
+    BackUp,
     CatchUp,
     Create,
+    Delete,
     Deliver,
+    Deploy,
+    Disaster,
     Emit,
     Fail,
+    Flood,
+    GiveUp,
     Lose,
+    Loss,
+    Neighbour,
+    Purge,
     Rebuild,
+    Redrive,
     Refuse,
     Regroup,
     Repair,
@@ -45,11 +58,10 @@ from tests.simulation.steps import (
     VoidFilter,
     Wait,
     Zombie,
-    random_steps,
 )
 
-EXAMPLES = int(os.environ.get("DYNAMETER_EXAMPLES", "200"))
-SEEDS = range(1, 301)
+EXAMPLES = int(os.environ.get("DYNAMETER_EXAMPLES", "100"))
+SEEDS = range(1, 126)
 SEEDS_A_TEST = 25
 
 SMALL = st.integers(0, 20)
@@ -74,8 +86,9 @@ EMIT = st.builds(
 )
 DELIVER = st.builds(Deliver, TABLES, FEW, st.integers(1, 12), st.integers(0, 4), st.booleans())
 FAIL = st.builds(Fail, st.sampled_from(Fault), st.integers(0, 14))
-RARE = st.one_of(
+OF_CLIENTS = st.one_of(
     st.builds(Regroup, FEW, GROUPS),
+    st.builds(Delete, FEW),
     st.builds(Void, SMALL, st.integers(1, 4)),
     st.builds(VoidFilter, st.sampled_from("ab"), st.sampled_from([None, "s1", "s2"])),
     st.builds(Unvoid, FEW),
@@ -83,11 +96,22 @@ RARE = st.one_of(
     st.builds(Rebuild, FEW, st.booleans()),
     st.builds(Refuse, EVENTS, st.booleans()),
     st.builds(Resend, FEW),
+    st.builds(Flood, EVENTS, st.integers(1, 9)),
+)
+RARE = st.one_of(
+    OF_CLIENTS,
     st.builds(Lose, st.sampled_from(FUNCTIONS)),
     st.builds(CatchUp, st.integers(0, 2)),
     st.builds(Wait, st.sampled_from(PAUSES_MS)),
     st.builds(Silence),
     st.builds(Split, TABLES, FEW, st.integers(1, 2)),
+    st.builds(Neighbour, st.one_of(EMIT, EMIT, CREATE, OF_CLIENTS)),
+    st.builds(Deploy, FEW),
+    st.builds(GiveUp, TABLES, FEW),
+    st.builds(Redrive),
+    st.builds(Purge),
+    st.builds(BackUp, st.booleans()),
+    st.builds(Disaster, st.sampled_from(Loss), st.integers(0, 2), EVENTS),
 )
 ZOMBIE = st.builds(Zombie, TABLES, FEW, SMALL, st.integers(1, 8))
 STEP = st.one_of(EMIT, EMIT, CREATE, DELIVER, DELIVER, FAIL, st.builds(Resume, FEW), ZOMBIE, RARE)

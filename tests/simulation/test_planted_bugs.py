@@ -1,14 +1,14 @@
-"""The simulation has teeth: ten bugs that lose or double usage are planted one at a time, and each is caught.
+"""The simulation has teeth: bugs that lose, double or mix up usage are planted one at a time, and each is caught.
 
 Every bug is a small change of the real code. Histories run with seeds 1, 2, 3 ... until one fails; 500 must suffice,
-and the one that fails must come out right without the bug.
+and the one that fails must come out right without the bug. For bugs of restores the histories have more of them.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -29,7 +29,8 @@ from dynameter.usage.rows import additive
 from dynameter.usage.rows.writing import RowTable
 from dynameter.workspaces import workspace_key
 from tests.simulation.history import run
-from tests.simulation.steps import random_steps
+from tests.simulation.more_bugs import MORE_BUGS, RESTORE_BUGS, Plant
+from tests.simulation.moves import lost_and_restored, random_steps
 
 HISTORIES = 500
 
@@ -158,7 +159,7 @@ def key_joined_ambiguously() -> AbstractContextManager[Any]:
     )
 
 
-BUGS: list[Callable[[], AbstractContextManager[Any]]] = [
+BUGS: list[Plant] = [
     no_watermark,
     watermark_not_checked,
     ack_before_write,
@@ -179,20 +180,20 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def _caught(seed: int) -> bool:
+def _caught(plant: Plant, seed: int) -> bool:
     try:
-        run(random_steps(seed), seed)
+        run(random_steps(seed, often=lost_and_restored if plant in RESTORE_BUGS else None), seed)
     except AssertionError:
         return True
     return False
 
 
-@pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
-def test_the_bug_is_caught(plant: Callable[[], AbstractContextManager[Any]]) -> None:
+@pytest.mark.parametrize("plant", [*BUGS, *MORE_BUGS, *RESTORE_BUGS], ids=lambda plant: plant.__name__)
+def test_the_bug_is_caught(plant: Plant) -> None:
     for seed in range(1, HISTORIES + 1):
         with plant():
-            caught = _caught(seed)
+            caught = _caught(plant, seed)
         if caught:
-            assert not _caught(seed), f"history {seed} fails without {plant.__name__}, too"
+            assert not _caught(plant, seed), f"history {seed} fails without {plant.__name__}, too"
             return
     pytest.fail(f"{plant.__name__} went unnoticed in {HISTORIES} histories")

@@ -13,7 +13,9 @@ from dynameter.events.event import Event
 from dynameter.events.store import encode_item
 from local.template import StreamMapping
 from tests.conftest import WORKSPACE
+from tests.simulation.admission import Rate
 from tests.simulation.delivery import Delivery, Lane
+from tests.simulation.dynamodb import SCANNED_ITEMS
 from tests.simulation.faults import LATEST_US, Fault
 from tests.simulation.processes import CALL_US
 from tests.simulation.stream import Shard, Stream, hash_of
@@ -254,6 +256,20 @@ def test_a_retry_by_the_library_says_so(running: World) -> None:
     assert raised.value.response["ResponseMetadata"]["RetryAttempts"] == 1
 
 
+def test_a_scan_comes_in_pages_and_each_segment_has_its_own_items(running: World) -> None:
+    for number in range(4 * SCANNED_ITEMS):
+        running.memory.put_item(TableName=EVENTS, Item=item(number))
+
+    pages = [
+        list(running.memory.get_paginator("scan").paginate(TableName=EVENTS, Segment=segment, TotalSegments=2))
+        for segment in (0, 1)
+    ]
+
+    found = [one["pk"]["S"] for segment in pages for page in segment for one in page["Items"]]
+    assert len(found) == len(set(found)) == 4 * SCANNED_ITEMS
+    assert all(len(segment) > 1 for segment in pages)
+
+
 def insert(running: World, *numbers: int) -> list[Any]:
     statements = []
     for number in numbers:
@@ -293,3 +309,91 @@ def test_a_batch_may_be_read_in_part(running: World) -> None:
 
     assert [one["pk"] for one in answer["Responses"][EVENTS]] == [keys[0]["pk"]]
     assert answer["UnprocessedKeys"][EVENTS]["Keys"] == keys[1:]
+
+
+def test_deletions_of_a_batch_may_be_done_in_part(running: World) -> None:
+    insert(running, 1, 2)
+    running.faults.arm(Fault.PARTIAL, 0)
+    requests = [{"DeleteRequest": {"Key": {"pk": item(number)["pk"]}}} for number in (1, 2)]
+    answer = running.memory.batch_write_item(RequestItems={EVENTS: requests})
+
+    assert answer["UnprocessedItems"] == {EVENTS: requests[1:]}
+    assert list(running.memory.tables[EVENTS].items) == [(item(2)["pk"]["S"], "")]
+
+
+# ---- operators, releases and the limit
+
+
+def meter(running: World) -> None:
+    body = {"slug": "m", "eventType": "a", "aggregation": "COUNT"}
+    assert running.ask("meters", "POST /api/v1/meters", body=body).status == 201
+    running.settle()
+    running.clock.sleep(1)  # what is stamped from now on is counted by the stream alone
+
+
+def counted(running: World) -> int:
+    found = running.ask("meters", "GET /api/v1/meters/{meterIdOrSlug}/query", path={"meterIdOrSlug": "m"})
+    return int(found.json()["data"][0]["value"])
+
+
+def test_what_a_release_cannot_read_is_put_aside_until_another_one_redrives_it(running: World) -> None:
+    meter(running)
+    running.unknown = 3
+    running.emit([event(1), event(2)])
+    running.settle()
+    assert counted(running) == 0
+
+    running.unknown = 0
+    running.operate("redrive", "--wait", "1")
+    running.settle()
+
+    assert counted(running) == 2
+
+
+def test_a_batch_that_is_given_up_lies_in_the_bucket_until_it_is_redriven() -> None:
+    with world(1, shards=1) as running:
+        meter(running)
+        running.emit([event(1), event(2)])
+        running.faults.arm(Fault.KILLED_BEFORE, 0)
+        running.deliver(EVENTS, 0, 10, bisect=False)
+        running.give_up(EVENTS, 0)
+        running.settle()
+        assert counted(running) == 0
+
+        running.operate("redrive", "--wait", "1")
+        running.settle()
+
+        assert counted(running) == 2
+
+
+def test_while_a_purge_waits_the_world_goes_on(running: World) -> None:
+    meter(running)
+    running.emit([event()])
+    running.settle()
+    running.ask("meters", "DELETE /api/v1/meters/{meterIdOrSlug}", path={"meterIdOrSlug": "m"})
+    usage, before_us = running.memory.tables["UsageTable"].items, running.clock.now
+    rows = len(usage)
+
+    assert running.operate("purge", "--delete") is None
+    assert rows == len(usage)
+    assert running.clock.now - before_us < 20 * 60_000_000
+    running.resume(0)
+
+    assert not usage
+    assert running.clock.now - before_us >= 20 * 60_000_000
+
+
+def test_a_world_with_a_limit_refuses_what_is_over_it() -> None:
+    with world(1, rate=Rate(2, 6)) as running:
+        answers = [running.emit([event(number)], tries=1) for number in range(40)]
+
+    assert running.door.refused > 0
+    assert len([one for one in answers if one is not None]) + running.door.refused == 40
+
+
+def test_a_client_that_is_refused_waits_as_it_is_told() -> None:
+    with world(1, rate=Rate(2, 6)) as running:
+        answers = [running.emit([event(number)]) for number in range(40)]
+
+    assert None not in answers
+    assert len(running.memory.tables[EVENTS].items) == 40

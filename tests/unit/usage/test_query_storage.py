@@ -71,6 +71,16 @@ def test_edges_minutes_and_hours_together(
     assert [row.groups["model"] for row in whole.rows] == ["", "x", "y"]
 
 
+def test_the_events_of_an_edge_are_held_without_their_data(settings: Settings, dynamodb: Any) -> None:
+    meter = make_meter(Aggregation.SUM)
+    store(dynamodb, meter)
+
+    found = edges_of(dynamodb, settings).read(meter, UsageQuery(NOON + 1, NOON + 3_600_000_000))
+
+    assert found
+    assert all(one.event.data is None for one in found)
+
+
 @pytest.mark.parametrize("aggregation", [Aggregation.SUM, Aggregation.MAX, Aggregation.UNIQUE_COUNT])
 def test_subjects_with_usage(settings: Settings, dynamodb: Any, aggregation: Aggregation) -> None:
     meter = make_meter(aggregation)

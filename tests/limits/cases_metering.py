@@ -183,17 +183,16 @@ METERING = [
     *body_edges("meters.rules:MAX_NAME_CHARACTERS", dict.fromkeys((V1, ZUPLO, V3), "name")),
     *body_edges("meters.rules:MAX_DESCRIPTION_CHARACTERS", dict.fromkeys((V1, ZUPLO, V3), "description")),
     *body_edges("meters.rules:MAX_EVENT_TYPE_CHARACTERS", {V1: "eventType", ZUPLO: "eventType", V3: "event_type"}),
-    *body_edges(
-        "meters.path:MAX_PATH_CHARACTERS",
-        dict.fromkeys((V1, ZUPLO), "valueProperty"),
-        lambda n: "$." + letters(n - 2),
-        also={"aggregation": "SUM"},
-    ),
-    *body_edges(
-        "meters.path:MAX_PATH_CHARACTERS",
-        {V3: "value_property"},
-        lambda n: "$." + letters(n - 2),
-        also={"aggregation": "sum"},
+    *(
+        edge
+        for limit, path in (
+            ("meters.path:MAX_PATH_CHARACTERS", lambda n: "$." + letters(n - 2)),
+            ("meters.path:MAX_PATH_STEPS", lambda n: "$" + ".a" * n),
+        )
+        for edge in (
+            *body_edges(limit, dict.fromkeys((V1, ZUPLO), "valueProperty"), path, also={"aggregation": "SUM"}),
+            *body_edges(limit, {V3: "value_property"}, path, also={"aggregation": "sum"}),
+        )
     ),
     *body_edges(
         "meters.rules:MAX_GROUP_KEYS",

@@ -62,6 +62,7 @@ METERS = (
     Limit("`description`, of everything", "meters.rules:MAX_DESCRIPTION_CHARACTERS", 400, CHARACTERS),
     Limit("`eventType`", "meters.rules:MAX_EVENT_TYPE_CHARACTERS", 400, CHARACTERS),
     Limit("a JSONPath", "meters.path:MAX_PATH_CHARACTERS", 400, CHARACTERS),
+    Limit("steps of a JSONPath", "meters.path:MAX_PATH_STEPS", 400),
     Limit("group keys", "meters.rules:MAX_GROUP_KEYS", 400),
     Limit("name of a group key", "meters.rules:MAX_GROUP_KEY_CHARACTERS", 400, CHARACTERS),
     Limit("entries of `metadata`, of everything", "meters.rules:MAX_METADATA_ENTRIES", 400),

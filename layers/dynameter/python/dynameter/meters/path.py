@@ -16,6 +16,10 @@ from jsonpath_ng.jsonpath import Child, Fields, Index, JSONPath, Root, Wildcard
 from jsonpath_ng.parser import parse
 
 MAX_PATH_CHARACTERS = 512
+MAX_PATH_STEPS = 32
+"""Reading a path takes some 50 us a step, and a process of aggregate may need those of a thousand meters at once."""
+CACHED_PATHS = 16_384
+"""More than the distinct paths of a workspace's meters, so that one more meter costs its own paths alone."""
 
 
 class _Every(Enum):
@@ -52,7 +56,7 @@ class Path:
         return (False, None) if found is _ABSENT else (True, found)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHED_PATHS)
 def compile_path(text: str) -> Path:
     """Compile the path. Raises ``InvalidPath`` with a reason that can be shown to the caller."""
     if not text.startswith("$"):
@@ -60,6 +64,8 @@ def compile_path(text: str) -> Path:
     if len(text) > MAX_PATH_CHARACTERS:
         raise InvalidPath(f"must have at most {MAX_PATH_CHARACTERS} characters")
     steps = tuple(_step(node) for node in _nodes(_parse(text)))
+    if len(steps) > MAX_PATH_STEPS:
+        raise InvalidPath(f"must have at most {MAX_PATH_STEPS} steps")
     return Path(steps, plain=_Every.CHILD not in steps)
 
 

@@ -66,6 +66,13 @@ def test_a_redirection_is_no_success_and_its_address_is_told(client: ApiClient, 
     assert (told.value.status, len(service.sent)) == (301, 1)
 
 
+def test_a_page_is_no_success(client: ApiClient, service: FakeService) -> None:
+    service.script = [Told(200, "<html>Welcome</html>", {}, "text/html; charset=utf-8")]
+
+    with pytest.raises(ApiError, match="answers with a page"):
+        client.request("GET", "/x")
+
+
 def test_an_answer_that_nothing_has_changed_is_a_success(client: ApiClient, service: FakeService) -> None:
     service.script = [Told(304)]
 

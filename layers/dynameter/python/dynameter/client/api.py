@@ -154,6 +154,8 @@ class ApiClient:
         except (HTTPError, OSError) as error:
             unsent = isinstance(error, NewConnectionError | ConnectTimeoutError)
             raise ApiUnreachable(f"{self.url} does not answer: {_reason(error)}", unsent=unsent) from None
+        if found.status < 300 and found.headers.get("content-type", "").startswith("text/html"):
+            raise ApiError(found.status, f"{self.url} answers with a page: it is not the service, or not its address")
         if found.status < 300 or found.status == _NOT_MODIFIED:
             return found
         if found.status < 400:

@@ -91,7 +91,13 @@ def observing(service: MeteringService, *, known: bool = True, **more: Any) -> I
 
 def quick_settings(url: str, **more: Any) -> MeteringSettings:
     """Settings that wait for little."""
-    quick: dict[str, Any] = {"batch_wait_s": 0.01, "retry_max_s": 0.02, "shutdown_s": 2.0, **more}
+    quick: dict[str, Any] = {
+        "batch_wait_s": 0.01,
+        "retry_max_s": 0.02,
+        "shutdown_s": 2.0,
+        "quota_timeout_s": 10.0,
+        **more,
+    }
     return MeteringSettings(url=url, key="dm_test", **quick)
 
 

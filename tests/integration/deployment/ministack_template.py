@@ -36,6 +36,13 @@ def with_release(template: Mapping[str, Any], release: str) -> dict[str, Any]:
     return derived
 
 
+def with_settling(template: Mapping[str, Any], seconds: int) -> dict[str, Any]:
+    """The template whose jobs wait so long before they read what has been written."""
+    derived = copy.deepcopy(dict(template))
+    derived["Globals"]["Function"]["Environment"]["Variables"]["SETTLE_MS"] = str(seconds * 1_000)
+    return derived
+
+
 def described(changes: list[Change]) -> Iterator[str]:
     """The changes for a reader, a line each."""
     at_once = sorted(name for name, changed in changes if changed == "DeploymentPreference")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from local.template import Template
-from tests.integration.deployment.ministack_template import for_ministack, with_release
+from tests.integration.deployment.ministack_template import for_ministack, with_release, with_settling
 
 TEMPLATE: Any = Template.load().document
 DERIVED, CHANGES = for_ministack(TEMPLATE)
@@ -50,3 +50,12 @@ def test_the_release_is_told_to_the_transform_and_nothing_else_is() -> None:
 
     assert told["Parameters"].pop("Release") == {**TEMPLATE["Parameters"]["Release"], "Default": "0" * 64}
     assert told == {**TEMPLATE, "Parameters": {k: v for k, v in TEMPLATE["Parameters"].items() if k != "Release"}}
+
+
+def test_jobs_wait_for_what_settles_sooner_and_nothing_else_differs() -> None:
+    derived = with_settling(TEMPLATE, 10)
+
+    variables = derived["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["SETTLE_MS"] == "10000"
+    variables["SETTLE_MS"] = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["SETTLE_MS"]
+    assert derived == TEMPLATE

@@ -25,7 +25,7 @@ from tests.integration.deployment.runbook import Operator, finish, section
 
 COLD_START_S = 120.0
 RECOMPUTED_S = 240.0
-"""A recompute begins two minutes after it was asked for."""
+"""A recompute begins two settling times after it was asked for."""
 COPIED = {"events": "EventsTable", "catalog": "CatalogTable", "usage": "UsageTable"}
 LOST = {"events": 0, "catalog": 0, "usage": 1}
 """The tables, and how many items of each stay: a row that its meter's rebuild leaves behind."""

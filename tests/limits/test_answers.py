@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dynameter.access import key
-from dynameter.dialects import cloudevents, usage_answers
+from dynameter.dialects import answer_size, cloudevents
 from dynameter.dialects.amigo import events as amigo_events
 from dynameter.dialects.apigate import problems
 from dynameter.dialects.bodies import MAX_REPORTED_FIELDS
@@ -40,7 +40,7 @@ def test_an_answer_has_at_most_its_limit(route: str, settled: Settled, monkeypat
 
     found = []
     for most in (size, size - 1):
-        monkeypatch.setattr(usage_answers, "MAX_ANSWER_BYTES", most)
+        monkeypatch.setattr(answer_size, "MAX_ANSWER_BYTES", most)
         found.append(send(settled, route, Ask()).answer.status)
 
     assert found == [200, 413]

@@ -42,7 +42,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "test_v1_lists_every_meter_that_there_can_be",
     ),
     "dialects.openmeter_v3.query:MAX_FILTERS": (_ANSWERS, "test_v3_filters_by_so_many_dimensions"),
-    "dialects.usage_answers:MAX_ANSWER_BYTES": (_ANSWERS, "test_an_answer_has_at_most_its_limit"),
+    "dialects.answer_size:MAX_ANSWER_BYTES": (_ANSWERS, "test_an_answer_has_at_most_its_limit"),
     "errors:MAX_FIELD_CHARACTERS": (
         _ANSWERS,
         "test_the_name_of_a_wrong_field_is_cut_at_its_length",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dynameter.dialects import usage_answers
+from dynameter.dialects import answer_size
 from tests.unit.billing.entitlement_world import ACCESS, CUSTOMER, CUSTOMERS, PREFIXES, SUBJECT, Rights, rights
 
 __all__ = ["rights"]
@@ -131,7 +131,7 @@ def test_a_v3_query_past_its_limits_is_refused(rights: Rights, body: dict[str, A
 
 def test_access_that_lambda_could_not_carry_is_refused(rights: Rights, monkeypatch: pytest.MonkeyPatch) -> None:
     found = create(rights)
-    monkeypatch.setattr(usage_answers, "MAX_ANSWER_BYTES", 50)
+    monkeypatch.setattr(answer_size, "MAX_ANSWER_BYTES", 50)
 
     one = rights.call(
         f"GET {PREFIXES[0]}/customers/{{customerId}}/entitlement-access", path={"customerId": found["customerId"]}

@@ -194,7 +194,7 @@ def test_lists_hold_a_voided_event_only_where_asked_and_mark_it(desk: Desk, rout
 
 
 def test_more_verdicts_than_an_answer_carries_are_refused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dynameter.dialects.usage_answers.MAX_ANSWER_BYTES", 500)
+    monkeypatch.setattr("dynameter.dialects.answer_size.MAX_ANSWER_BYTES", 500)
     desk.meter("a")
     desk.add("a")
 

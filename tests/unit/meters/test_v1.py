@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dynameter.dialects import usage_answers
+from dynameter.dialects import answer_size
 from tests.conftest import OTHER_WORKSPACE
 
 Call = Callable[..., tuple[int, Any]]
@@ -300,7 +300,7 @@ def test_zuplo_refuses_a_page_that_cannot_be(call: Call, workspace: str, name: s
 
 def test_a_list_too_large_for_lambda_is_refused(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     door.create(RUNS)
-    monkeypatch.setattr(usage_answers, "MAX_ANSWER_BYTES", 100)
+    monkeypatch.setattr(answer_size, "MAX_ANSWER_BYTES", 100)
 
     assert door.list()[0] == 413
 

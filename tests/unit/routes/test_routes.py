@@ -351,7 +351,7 @@ def test_every_change_of_a_route_changes_the_tag_of_the_list(call: Call, route: 
 def test_an_answer_that_would_be_too_large_asks_for_a_smaller_page(
     call: Call, route: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dynameter.dialects.usage_answers.MAX_ANSWER_BYTES", 100)
+    monkeypatch.setattr("dynameter.dialects.answer_size.MAX_ANSWER_BYTES", 100)
 
     answer = call(LIST)
 

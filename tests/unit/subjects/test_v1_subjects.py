@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dynameter.dialects import usage_answers
+from dynameter.dialects import answer_size
 from tests.unit.subjects.conftest import Send
 
 UPSERT = "POST /api/v1/subjects"
@@ -182,7 +182,7 @@ def test_a_key_without_the_scope_is_forbidden(send: Send, route: str, scopes: st
 
 def test_a_page_too_large_for_lambda_is_refused(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     upsert(send, {"key": "a"}, {"key": "b"})
-    monkeypatch.setattr(usage_answers, "MAX_ANSWER_BYTES", 150)
+    monkeypatch.setattr(answer_size, "MAX_ANSWER_BYTES", 150)
 
     assert send(LIST)[0] == 413
     assert send(LIST, ("limit", "1"))[0] == 200

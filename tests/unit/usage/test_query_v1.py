@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dynameter.dialects import usage_answers
+from dynameter.dialects import answer_size
 from dynameter.meters.meter import Aggregation, Generation
 from tests.conftest import OTHER_WORKSPACE
 from tests.unit.usage.builders import NOON, make_meter
@@ -283,7 +283,7 @@ def test_another_workspace_sees_nothing(filled: Api) -> None:
 
 
 def test_an_answer_too_large_for_lambda_is_413(filled: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_answers, "MAX_ANSWER_BYTES", 100)
+    monkeypatch.setattr(answer_size, "MAX_ANSWER_BYTES", 100)
 
     status, answer = filled.v1()
 

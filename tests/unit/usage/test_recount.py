@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dynameter.dialects import usage_answers
+from dynameter.dialects import answer_size
 from dynameter.usage.rows.row import RowKey, Series, groups_text, item_key
 from dynameter.usage.rows.store import UsageStore
 from tests.unit.corrections.desk import Customer, Desk, open_desk
@@ -238,7 +238,7 @@ def test_an_answer_too_large_for_lambda_is_refused_before_anything_is_repaired(
 ) -> None:
     damage(customer, "SUM", None, "x", n=7)
     with monkeypatch.context() as patch:
-        patch.setattr(usage_answers, "MAX_ANSWER_BYTES", 100)
+        patch.setattr(answer_size, "MAX_ANSWER_BYTES", 100)
         assert customer.recount("sum", repair=True)[0] == 413
     customer.desk.drain()
 

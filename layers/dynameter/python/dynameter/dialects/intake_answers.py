@@ -7,11 +7,11 @@ of each event. One bad event refuses its whole request before anything is writte
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dynameter.dialects.answer_size import is_too_large
 from dynameter.dialects.statuses import field_path
 from dynameter.errors import DynameterError, FieldError
 from dynameter.events.event import EventDraft, Outcome, Status
@@ -26,10 +26,6 @@ _HEADERS = {
     Status.CONFLICT: "dynameter-conflict",
 }
 _REJECTED = "dynameter-rejected"
-_RESULTS_BYTES = 5_500_000
-"""Of results inside Lambda's response of at most 6 MB, where the body is a JSON string and so escaped."""
-_ESCAPED_BYTES = 12
-"""What one character can become in a JSON string of ASCII: two escapes of six characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +92,7 @@ def _represented(outcomes: Sequence[Outcome], headers: Mapping[str, str]) -> Res
     The events are stored by now, so their caller must get an answer: an index is enough to find an event.
     """
     response = json_response(200, {"results": list(_results(outcomes))}, headers=headers)
-    may_be_too_large = len(response.body) * _ESCAPED_BYTES > _RESULTS_BYTES
-    if may_be_too_large and len(json.dumps(response.body)) > _RESULTS_BYTES:
+    if is_too_large(response):
         brief = [replace(one, source=None, id=None, errors=one.errors[:1]) for one in outcomes]
         return json_response(200, {"results": list(_results(brief))}, headers=headers)
     return response

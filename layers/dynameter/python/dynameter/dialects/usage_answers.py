@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
 from dynameter.billing.customers.customer import Customer
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.bodies import refuse
 from dynameter.dialects.csv import csv_response
-from dynameter.errors import FieldError, InvalidInput, NotFound, TooLarge
+from dynameter.errors import FieldError, InvalidInput, NotFound
 from dynameter.filters import Filter, InvalidFilter, Vocabulary, read_filter
 from dynameter.http.message import Request, Response
 from dynameter.meters.meter import Meter
@@ -20,13 +20,9 @@ from dynameter.meters.service import MeterService
 from dynameter.usage.queries.query import CUSTOMER, MAX_ENTRIES, SUBJECT, UsageAnswer
 from dynameter.usage.windows import load_zone, render_in_zone
 
-MAX_ANSWER_BYTES = 5_500_000
-"""Bytes of an answer inside Lambda's response of at most 6 MB, where the body is a JSON string and so escaped."""
 STATE = "dynameter-state"
 """The header that says ``rebuilding`` while a newer generation of the meter, or its first, is not complete yet."""
 _SHOWN_CHARACTERS = 64
-_MOST_ESCAPED_BYTES = 12
-"""What one character can become in a JSON string of ASCII: two escapes of six characters."""
 
 
 @contextmanager
@@ -121,11 +117,3 @@ def usage_response(meter: Meter, response: Response) -> Response:
     if meter.generations[-1].complete:
         return response
     return replace(response, headers={**response.headers, STATE: "rebuilding"})
-
-
-def refuse_large(response: Response, advice: str) -> Response:
-    """The response; raises TooLarge, with the advice, where Lambda could not carry it."""
-    may_be_too_large = len(response.body) * _MOST_ESCAPED_BYTES > MAX_ANSWER_BYTES
-    if may_be_too_large and len(json.dumps(response.body)) > MAX_ANSWER_BYTES:
-        raise TooLarge(f"the answer is too large; {advice}")
-    return response

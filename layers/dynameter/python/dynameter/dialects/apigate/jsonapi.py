@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from dynameter import codec
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.apigate.problems import MEDIA_TYPE, NOT_JSON
 from dynameter.dialects.parameters import read_whole
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError, InvalidInput, TooLarge
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.quantity import UnusableQuantity, parse_quantity

@@ -15,11 +15,11 @@ from urllib.parse import urlencode
 
 from dynameter import codec, rfc3339
 from dynameter.clock import MICROSECONDS, Clock, render
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.apigate.jsonapi import SMALLER_PAGE, Attributes, read_json
 from dynameter.dialects.apigate.problems import MAX_REPORTED_ERRORS, MEDIA_TYPE, error_object
 from dynameter.dialects.intake_answers import idempotency_key
 from dynameter.dialects.parameters import read_whole, refuse_parameter
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.events import rules
 from dynameter.events.event import Event, Status

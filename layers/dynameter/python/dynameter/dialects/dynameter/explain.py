@@ -16,9 +16,9 @@ from decimal import Decimal
 from typing import Any
 
 from dynameter.clock import render
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.event_answers import render_event
 from dynameter.dialects.parameters import refuse_parameter
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.events.browser import EventBrowser, Explanation
 from dynameter.events.event import Event
 from dynameter.events.verdict import Verdict

@@ -14,8 +14,8 @@ from dynameter.billing.invoicing.invoice import Invoice, InvoiceStatus, Line
 from dynameter.billing.invoicing.service import InvoiceService
 from dynameter.billing.pricing.money import minor_digits
 from dynameter.clock import render
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.csv import csv_response
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import NotFound
 from dynameter.http.message import Request, Response
 from dynameter.meters.quantity import render_text

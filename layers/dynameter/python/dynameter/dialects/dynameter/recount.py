@@ -16,9 +16,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter.clock import render
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.bodies import Instant, read_body
 from dynameter.dialects.dynameter.voids import render_value
-from dynameter.dialects.usage_answers import find_live, refuse_large
+from dynameter.dialects.usage_answers import find_live
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.events.rules import MAX_SUBJECT_BYTES
 from dynameter.http.message import Request, Response, json_response

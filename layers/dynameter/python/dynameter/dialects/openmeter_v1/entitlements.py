@@ -10,6 +10,7 @@ from dynameter.billing.entitlements.grants import GrantService
 from dynameter.billing.entitlements.service import EntitlementService
 from dynameter.billing.plans.plan import EntitlementType
 from dynameter.clock import Clock
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.bodies import read_body, refuse, renamed_fields
 from dynameter.dialects.openmeter_v1.entitlement_wire import (
     NAMES,
@@ -23,7 +24,6 @@ from dynameter.dialects.openmeter_v1.entitlement_wire import (
 from dynameter.dialects.openmeter_v1.grants import answer_history
 from dynameter.dialects.openmeter_v1.lists import page_response, read_page
 from dynameter.dialects.parameters import read_flag, read_instant, refuse_parameter
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError
 from dynameter.http.message import Request, Response, json_response
 

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from dynameter.billing.features.feature import Feature, FeatureDraft
 from dynameter.billing.features.service import FeatureOrder, FeatureService
 from dynameter.clock import render
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.bodies import read_body, refuse, renamed_fields
 from dynameter.dialects.openmeter_v1.lists import page_response, read_page
 from dynameter.dialects.parameters import read_choice, read_flag, read_whole
 from dynameter.dialects.texts import Metadata, Name, Slug
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError
 from dynameter.http.message import Request, Response, json_response
 

@@ -10,9 +10,9 @@ from dynameter.billing.entitlements.grants import GrantService, UsageWindow
 from dynameter.billing.entitlements.standing import UsageBetween
 from dynameter.billing.pricing.money import WORKING, total
 from dynameter.clock import render
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.openmeter_v1.entitlement_wire import render_balances
 from dynameter.dialects.parameters import read_choice, read_instant, refuse_parameter
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.quantity import render_number
 from dynameter.usage.windows import UnknownZone, WindowSize, load_zone

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from dynameter.billing.invoicing.invoice import Invoice, InvoiceStatus
 from dynameter.billing.invoicing.service import InvoiceService
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.bodies import Instant, read_body, renamed_fields
 from dynameter.dialects.openmeter_v1.invoice_answers import render_invoice
 from dynameter.dialects.openmeter_v1.lists import page_response, read_page
 from dynameter.dialects.parameters import read_choice, read_instant, refuse_parameter
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError, InvalidInput, NotSupported
 from dynameter.http.message import Request, Response, json_response
 

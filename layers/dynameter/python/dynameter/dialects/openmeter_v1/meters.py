@@ -7,9 +7,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter.clock import render
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.bodies import Instant, read_body, renamed_fields
 from dynameter.dialects.parameters import read_choice, read_flag
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.meter import Aggregation, Meter, MeterChange, MeterDraft

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from dynameter.clock import render
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.bodies import read_list, refuse
 from dynameter.dialects.parameters import read_whole, refuse_parameter
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import FieldError, InvalidInput
 from dynameter.http.message import Request, Response, json_response
 from dynameter.subjects.service import MAX_LISTED, MAX_UPSERTED, SubjectService

@@ -11,10 +11,10 @@ from dynameter.billing.entitlements.access_query import AccessQuery, CustomerAcc
 from dynameter.billing.entitlements.entitlement import Access
 from dynameter.billing.entitlements.service import EntitlementService
 from dynameter.clock import render
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.bodies import read_body
 from dynameter.dialects.openmeter_v3.customers import render_customer
 from dynameter.dialects.openmeter_v3.meters import read_id
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.errors import NotSupported
 from dynameter.http.message import Request, Response, json_response
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.parameters import read_whole, refuse_parameter
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.http.message import Request, Response, json_response
 
 DEFAULT_PAGE_SIZE = 20

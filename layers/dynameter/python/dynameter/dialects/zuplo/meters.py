@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dynameter.dialects.answer_size import refuse_large
 from dynameter.dialects.openmeter_v1.meters import (
     create_meter,
     delete_meter,
@@ -11,7 +12,6 @@ from dynameter.dialects.openmeter_v1.meters import (
     update_meter,
 )
 from dynameter.dialects.parameters import read_whole
-from dynameter.dialects.usage_answers import refuse_large
 from dynameter.http.message import Request, Response, json_response
 from dynameter.meters.service import MeterService
 
